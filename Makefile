@@ -1,0 +1,53 @@
+# One word for each thing to do; the work is in tests/ and docs/.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Make .venv from the lock, and the link to the collection; nothing that is up to date
+	@tests/setup
+
+.PHONY: demo
+demo: setup ## Deploy the example to a throwaway host on this machine: http://localhost:8420
+	@$(PYTHON) tests/demo up
+
+.PHONY: demo-down
+demo-down: ## Remove the throwaway host
+	@python3 tests/demo down
+
+.PHONY: test
+test: setup ## Run everything: linters, unit tests, the application's tests, Molecule scenarios
+	@$(PYTHON) tests/run
+
+.PHONY: test-full
+test-full: setup ## Run everything, with thousands of examples for each property and the long soaks
+	@$(PYTHON) tests/run --full
+
+.PHONY: bench
+bench: setup ## Measure the runs of the play; a table, and JSON below bench/out/
+	@$(PYTHON) tests/bench
+
+.PHONY: lint
+lint: setup ## Run the linters and type checkers
+	@$(PYTHON) tests/run lint
+
+.PHONY: unit
+unit: setup ## Run the unit tests of the collection
+	@$(PYTHON) tests/run unit
+
+.PHONY: app
+app: setup ## Run the application's own tests
+	@$(PYTHON) tests/run app
+
+.PHONY: docs
+docs: setup ## Write docs/variables.md from the argument specs
+	@$(PYTHON) docs/generate_variables.py
+
+.PHONY: lock
+lock: setup ## Write requirements/dev.txt anew from requirements/dev.in
+	@.venv/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--custom-compile-command "make lock" --output-file requirements/dev.txt requirements/dev.in

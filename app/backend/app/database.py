@@ -1,0 +1,52 @@
+"""PostgreSQL: the engine, and a session for each request."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from asyncpg import InterfaceError, PostgresError
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from app.errors import ServiceUnavailableError
+from app.settings import DatabaseSettings
+
+# What connecting raises: these come from below SQLAlchemy, which does not wrap them.
+CONNECTION_ERRORS = (OSError, PoolTimeoutError, PostgresError, InterfaceError)
+
+
+def create_engine(settings: DatabaseSettings) -> AsyncEngine:
+    """Make the connection pool of one worker; it connects when it is first used."""
+    return create_async_engine(
+        settings.database_url,
+        pool_size=settings.db_pool_size,
+        max_overflow=settings.db_max_overflow,
+        pool_timeout=5,  # seconds to wait for a connection of the pool
+        pool_pre_ping=True,  # a connection may have died with the server at the other end
+        connect_args={
+            "timeout": 5,  # seconds to connect
+            "server_settings": {"application_name": settings.app_name},
+        },
+    )
+
+
+async def open_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
+    """A transaction that is committed when the route returns, and rolled back when it raises.
+
+    Answers 503 when the database cannot be reached or goes away.
+    """
+    try:
+        async with AsyncSession(connection.state.engine) as session, session.begin():
+            yield session
+    except CONNECTION_ERRORS as error:
+        raise ServiceUnavailableError("database") from error
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise ServiceUnavailableError("database") from error
+
+
+# Scope "function": the commit comes before the answer, so that 201 means saved.
+Session = Annotated[AsyncSession, Depends(open_session, scope="function")]

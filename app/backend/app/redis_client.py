@@ -1,0 +1,41 @@
+"""Redis: the client, and how a route gets it."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from app.errors import ServiceUnavailableError
+from app.settings import Settings
+
+
+def create_redis(settings: Settings) -> Redis:
+    """Make the client of one worker; it connects when it is first used."""
+    password = settings.redis_password
+    return Redis(
+        host=settings.redis_host,
+        port=settings.redis_port,
+        password=password.get_secret_value() if password else None,
+        client_name="backend",  # the application's own name may have spaces, which Redis refuses
+        decode_responses=True,
+        retry=Retry(NoBackoff(), 1),  # the connection may be of a Redis that was restarted
+        socket_connect_timeout=2,  # seconds
+        socket_timeout=5,  # seconds
+    )
+
+
+async def get_redis(connection: HTTPConnection) -> AsyncIterator[Redis]:
+    """The client; answers 503 when Redis cannot be reached or goes away."""
+    try:
+        yield connection.state.redis
+    except (RedisConnectionError, RedisTimeoutError) as error:
+        raise ServiceUnavailableError("redis") from error
+
+
+RedisClient = Annotated[Redis, Depends(get_redis)]

@@ -1,0 +1,158 @@
+"""Input that cannot work is refused before anything changes, by a message that names the variable and the remedy.
+
+Faults of one kind are told all at once, so that one run serves for several.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from shared.stack import Run, Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from testinfra.host import Host
+
+Words = tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def refused(site: Site, fingerprint: Callable[..., dict[str, str]]) -> Callable[..., Run]:
+    """Return a function that runs the play, and holds that it failed and left no trace."""
+
+    def run(*folders: str, inventory: Path | None = None, **variables: Any) -> Run:
+        before = fingerprint(*folders)
+        done = site.run(inventory=inventory, **variables)
+        assert done.code != 0
+        assert fingerprint(*folders) == before
+        return done
+
+    return run
+
+
+def unsaid(words: Words, done: Run) -> list[str]:
+    """Return those of the words that a run has not said."""
+    return [one for one in words if one not in done.said]
+
+
+# --- variables ----------------------------------------------------------------------------------
+
+WRONG_VARIABLES = {"postgres_memroy": "1G", "redis_pids": "many"}
+SAID_OF_VARIABLES: dict[str, Words] = {
+    "mistyped": ("postgres_memroy: no such variable in role postgres", "did you mean postgres_memory?"),
+    "wrong type": ("redis_pids:", "cannot be converted to an int", "wanted: int (Most processes in the container)"),
+    "missing secret": ("redis_password: not set; set it in the vault file (playbooks/secrets.yml writes one",),
+}
+
+
+@pytest.fixture(scope="module")
+def wrong_variables(refused: Callable[..., Run], site: Site, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run the play with variables that cannot be, and from an inventory without its vault."""
+    copy = tmp_path_factory.mktemp("without_vault") / "inventory"
+    inventory = shutil.copytree(site.inventory.parent, copy, ignore=shutil.ignore_patterns("vault.yml"))
+    return refused(inventory=inventory, **WRONG_VARIABLES)
+
+
+@pytest.mark.parametrize("fault", SAID_OF_VARIABLES)
+def test_variable_is_refused(wrong_variables: Run, fault: str) -> None:
+    assert unsaid(SAID_OF_VARIABLES[fault], wrong_variables) == [], wrong_variables.said
+
+
+@pytest.mark.parametrize("variable", ["fastapi_backend_path", "nginx_frontend_path"])
+def test_path_that_does_not_exist_is_refused(refused: Callable[..., Run], variable: str) -> None:
+    done = refused(**{variable: "/nowhere"})
+    assert unsaid((f"{variable}: /nowhere", "name the folder of the application"), done) == [], done.said
+
+
+# --- the host -----------------------------------------------------------------------------------
+
+HELD_PORT = 8498
+UNFIT = {
+    "compose_project_memory_minimum": 9_000_000,
+    "compose_project_disk_minimum": 900_000_000,
+    "docker_host_kernel_minimum": "99.0",
+    "docker_host_package_source": "none",
+    "docker_host_engine_minimum": "99.1",
+    "docker_host_compose_minimum": "99.2",
+    "nginx_frontend_port": HELD_PORT,
+    "postgres_port": 6420,
+    "redis_port": 6420,
+}
+SAID_OF_HOST: dict[str, Words] = {
+    "memory": ("compose_project_memory_minimum: 9000000 MB of memory are needed", "add memory or lower the minimum"),
+    "disk": ("compose_project_disk_minimum: 900000000 MB are needed", "free some space"),
+    "kernel": ("docker_host_kernel_minimum: 99.0 is needed", "install a newer kernel and reboot"),
+    "engine": ("docker_host_package_source: none leaves Docker Engine", "99.1 or later is needed; upgrade it"),
+    "Compose": ("docker_host_package_source: none leaves Docker Compose", "99.2 or later is needed; upgrade it"),
+    "clashing ports": ("redis_port: 6420", "is also postgres_port", "choose another port for one of them"),
+    "port in use": (
+        f"nginx_frontend_port: {HELD_PORT} on 0.0.0.0 is held by process python3",
+        "stop it or choose another port",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def unfit_host(host: Host, refused: Callable[..., Run]) -> Iterator[Run]:
+    """Run the play with demands that the host does not meet, while a stranger listens on a port."""
+    host.check_output(f"systemd-run --unit=stranger python3 -m http.server {HELD_PORT}")
+    yield refused(**UNFIT)
+    host.check_output("systemctl stop stranger")
+
+
+@pytest.mark.parametrize("fault", SAID_OF_HOST)
+def test_host_is_refused(unfit_host: Run, fault: str) -> None:
+    assert unsaid(SAID_OF_HOST[fault], unfit_host) == [], unfit_host.said
+
+
+# --- data volumes -------------------------------------------------------------------------------
+
+# A stack beside the one that runs, whose data and port have no part in this
+ANOTHER = {"compose_project_name": "another", "nginx_frontend_port": 8499}
+
+
+class Volume(NamedTuple):
+    """A data volume that the image cannot open, and what is said of it."""
+
+    folder: str
+    """Where in the volume the data lies."""
+    major: int
+    uid: int
+    words: Words
+
+
+VOLUMES = {
+    "of another major version": Volume(
+        ".", 17, 999, ("postgres_version: 18, but volume another_postgres_data holds data of PostgreSQL 17", "upgrade")
+    ),
+    "of another layout": Volume(
+        ".", 18, 999, ("postgres_version: the image of 18 keeps its data in 18/docker of the volume", "move it there")
+    ),
+    "of another user": Volume(
+        "18/docker", 18, 70, ("postgres_uid: 999, but the data in volume another_postgres_data belongs to uid 70",)
+    ),
+}
+
+
+@pytest.fixture(params=VOLUMES)
+def volume(request: pytest.FixtureRequest, host: Host) -> Iterator[tuple[str, Volume]]:
+    """Make the data volume of another stack; return its folder and what it is."""
+    wanted = VOLUMES[request.param]
+    name = host.check_output("docker volume create another_postgres_data")
+    top = host.check_output("docker volume inspect --format '{{.Mountpoint}}' %s", name)
+    data = f"{top}/{wanted.folder}"
+    host.check_output("install -d -m 700 -o %s %s", str(wanted.uid), data)
+    host.check_output("sh -c 'echo %s > %s/PG_VERSION'", str(wanted.major), data)
+    yield top, wanted
+    host.check_output("docker volume rm %s", name)
+
+
+def test_data_volume_is_refused(refused: Callable[..., Run], volume: tuple[str, Volume]) -> None:
+    folder, wanted = volume
+    done = refused(folder, **ANOTHER)
+    assert unsaid((*wanted.words, "the data is untouched"), done) == [], done.said

@@ -1,0 +1,132 @@
+"""The Docker command line, as a module uses it."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+
+from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import PROJECT_LABEL, Container, hash_override
+
+
+class Runner(Protocol):
+    """What is used of AnsibleModule."""
+
+    def run_command(self, args: list[str], **options: Any) -> tuple[int, str, str]:
+        """Run a command; return its exit code, output and error output."""
+
+
+class DockerError(RuntimeError):
+    """A command failed; the message holds what it said."""
+
+
+# Lines of output that a failure is told by
+LINES = 50
+_ENVIRONMENT = {"COMPOSE_ANSI": "never", "COMPOSE_MENU": "0", "DOCKER_CLI_HINTS": "false", "LC_ALL": "C.UTF-8"}
+
+
+class DockerCli:
+    """Commands of the engine and of Compose for one project."""
+
+    def __init__(self, runner: Runner, project: str, directory: str) -> None:
+        self._runner = runner
+        self.project = project
+        self.directory = Path(directory)
+        self.compose_file = self.directory / "compose.yml"
+        self.env_file = self.directory / ".env"
+
+    def run(self, arguments: Sequence[str], stdin: str | None = None, ok: Iterable[int] = (0,)) -> str:
+        """Run ``docker`` with the arguments and return its output.
+
+        Raises DockerError when it ends with a code that is not in ``ok``.
+        """
+        options: dict[str, Any] = {"environ_update": _ENVIRONMENT, "handle_exceptions": False}
+        if self.directory.is_dir():
+            options["cwd"] = str(self.directory)
+        if stdin is not None:
+            options["data"] = stdin
+        code, out, err = self._runner.run_command(["docker", *arguments], **options)
+        if code not in ok:
+            # A build tells its steps on the output, and on the errors only that it failed
+            said = "\n".join(line for text in (out, err) for line in text.strip().splitlines()[-LINES:])
+            raise DockerError(f"docker {' '.join(arguments[:6])} … ended with {code}:\n{said}")
+        return out
+
+    def compose(self, *arguments: str, override: str | None = None, stdin: str | None = None) -> str:
+        """Run ``docker compose`` for the project, with the YAML of ``override`` merged over its file."""
+        command = ["compose", "--project-name", self.project, "--project-directory", str(self.directory)]
+        command += ["--env-file", str(self.env_file), "--file", str(self.compose_file)]
+        if override is not None:
+            with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
+                file.write(override)
+                file.flush()
+                return self.run([*command, "--file", file.name, *arguments], stdin)
+        return self.run([*command, *arguments], stdin)
+
+    def model(self) -> dict[str, Any]:
+        """Return the project as Compose understands it, services of every profile included."""
+        loaded: dict[str, Any] = json.loads(self.compose("--profile", "*", "config", "--format", "json"))
+        return loaded
+
+    def hashes(self, containers: Iterable[Container]) -> dict[str, str]:
+        """Return the hash that Compose compares to tell whether a service changed, by service."""
+        running = {container.service: container.id for container in containers if container.running}
+        override = hash_override(self.model()["services"], running)
+        lines = self.compose("--profile", "*", "config", "--hash", "*", override=override).splitlines()
+        return {line.split()[0]: line.split()[1] for line in lines if len(line.split()) == 2}
+
+    def containers(self) -> list[Container]:
+        """Return the project's containers, those of one-off commands left out."""
+        return [Container.from_inspect(data) for data in self.inspected()]
+
+    def used_images(self) -> set[str]:
+        """Return the ids of the images that any container of the host was made from, running or not."""
+        ids = self.run(["ps", "--all", "--quiet", "--no-trunc"]).split()
+        return {data["Image"] for data in self._inspect("container", ids)}
+
+    def inspected(self) -> list[dict[str, Any]]:
+        """Return what the engine knows of the project's containers, those of one-off commands left out."""
+        labels = [f"label={PROJECT_LABEL}={self.project}", "label=com.docker.compose.oneoff=False"]
+        filters = [part for label in labels for part in ("--filter", label)]
+        ids = self.run(["ps", "--all", "--quiet", "--no-trunc", *filters]).split()
+        return self._inspect("container", ids)
+
+    def image_ids(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the ids of those of the images that are on the host, by the name that was asked for."""
+        wanted = sorted(set(names))
+        # One question a name: the engine answers in its own spelling of it, and leaves out what it does not know
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            answers = pool.map(
+                lambda name: self.run(["image", "inspect", "--format", "{{.Id}}", name], ok=(0, 1)).strip(), wanted
+            )
+        return {name: answer for name, answer in zip(wanted, answers, strict=True) if answer}
+
+    def image_config(self, name: str) -> dict[str, Any] | None:
+        """Return what an image says of its containers (the keys of ``Config``); none for one that is not there."""
+        answer = self.run(["image", "inspect", "--format", "{{json .Config}}", name], ok=(0, 1)).strip()
+        config: dict[str, Any] | None = json.loads(answer) if answer else None
+        return config
+
+    def volumes(self) -> set[str]:
+        """Return the names of all volumes."""
+        return set(self.run(["volume", "ls", "--format", "{{.Name}}"]).split())
+
+    def pull(self, images: Sequence[str]) -> None:
+        """Pull images side by side."""
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            list(pool.map(lambda image: self.run(["pull", "--quiet", image]), images))
+
+    def logs(self, container: str, lines: int = LINES) -> str:
+        """Return the last lines that a container wrote, its output and its errors."""
+        code, out, err = self._runner.run_command(["docker", "logs", "--tail", str(lines), container])
+        return (out + err).strip() if code == 0 else ""
+
+    def _inspect(self, kind: str, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Inspect what of ``names`` exists; what is gone in between is left out."""
+        if not names:
+            return []
+        loaded: list[dict[str, Any]] = json.loads(self.run([kind, "inspect", *names], ok=(0, 1)) or "[]")
+        return loaded

@@ -1,0 +1,535 @@
+#!/usr/bin/python
+"""Module compose_stack: bring a Compose project to its described state."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: compose_stack
+short_description: Bring a Compose project to its described state
+version_added: 0.1.0
+author: The fullstack.docker maintainers
+description:
+  - Reads the project's C(compose.yml) and C(.env) on the host, compares them with the containers, and does what is
+    missing, in the order that the project needs. It creates the external volumes, pulls and builds images side by
+    side, starts the databases, reconciles database roles and passwords, runs the migration once before new code
+    starts, and brings up everything else, waiting for its health.
+  - A build gets an immutable tag that follows from its source, Dockerfile, arguments and bases, so that nothing is
+    built twice; C(current) is moved to it only after the migration went through.
+  - A release that fails leaves the tag C(current) where it was.
+options:
+  project:
+    description: Name of the Compose project.
+    type: str
+    required: true
+  directory:
+    description: Folder of the project on the host.
+    type: path
+    required: true
+  volumes:
+    description: External volumes that have to exist, with the labels they are created with. None is ever removed.
+    type: list
+    elements: dict
+    default: []
+  builds:
+    description: >-
+      Images made on the host: C(service), C(image) (the repository), C(bases) (images it is built on), C(inputs)
+      (what else decides its content) and C(source) (a key of O(sources)).
+    type: list
+    elements: dict
+    default: []
+  sources:
+    description: Hash of each source, by name.
+    type: dict
+    default: {}
+  database:
+    description: >-
+      The PostgreSQL service whose roles are reconciled: C(service), C(superuser), C(name) and C(owner).
+      Empty for none.
+    type: dict
+    default: {}
+  database_passwords:
+    description: Password of each database role, by its name.
+    type: dict
+    default: {}
+  migration:
+    description: The one-shot C(service), and the service whose image it migrates for (C(of)). Empty for none.
+    type: dict
+    default: {}
+  image_commands:
+    description: >-
+      Services that keep the ENTRYPOINT and CMD of their image behind an entrypoint of the project: the file, an
+      C(env_file) of the service below O(directory), that these are written to, by service. They move together with
+      C(current).
+    type: dict
+    default: {}
+  secret_paths:
+    description: >-
+      Paths, relative to O(directory), of the secret files that the project has. Others below C(secrets) are removed
+      once everything runs as described. Left out, none is.
+    type: list
+    elements: str
+  compose:
+    description: What C(compose.yml) will say; used in check mode, where the file is not written yet.
+    type: str
+    default: ""
+  environment:
+    description: What C(.env) will say; used in check mode.
+    type: str
+    default: ""
+  rolling:
+    description: >-
+      How backend and nginx are replaced under traffic: C(proxy), C(backend) and C(front_door) (services), C(upstream)
+      (file with the backend's addresses), C(port), C(server_options), C(default) (the file between releases),
+      C(drain_signal) and C(patience) in seconds. Empty leaves it to Compose, with an outage.
+    type: dict
+    default: {}
+  timeout:
+    description: Seconds that services get to become healthy.
+    type: int
+    default: 180
+attributes:
+  check_mode:
+    support: full
+    description: Tells what would be done; builds, pulls and starts nothing.
+  diff_mode:
+    support: full
+    description: The actions, one a line.
+  platform:
+    platforms: posix
+    support: full
+    description: A host with Docker Engine and Compose.
+"""
+
+EXAMPLES = r"""
+- name: Bring the project up
+  fullstack.docker.compose_stack:
+    project: shop
+    directory: /opt/shop
+    volumes:
+      - name: shop_postgres_data
+    builds:
+      - service: backend
+        image: shop-backend
+        bases: [python:3.12-slim]
+        inputs: [the text of the Dockerfile]
+        source: backend
+    sources:
+      backend: 6c1f0a
+    migration:
+      service: migrate
+      of: backend
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be, in order.
+  returned: always
+  type: list
+  elements: str
+releases:
+  description: The immutable tag of each image that was built here, by service.
+  returned: always
+  type: dict
+seconds:
+  description: How long each step took.
+  returned: when something was done
+  type: dict
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fullstack.docker.plugins.module_utils import rolling, stack_plan
+from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+
+CURRENT = "current"
+
+
+class Stack:
+    """One run over one project."""
+
+    def __init__(self, module: AnsibleModule, docker: DockerCli) -> None:
+        self.module = module
+        self.docker = docker
+        self.parameters: dict[str, Any] = module.params
+        self.actions: list[str] = []
+        self.seconds: dict[str, float] = {}
+        self.releases: dict[str, str] = {}
+        self.images: dict[str, str] = {}
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step, and name it in its failure."""
+        began = time.monotonic()
+        try:
+            yield
+        except DockerError as error:
+            raise DockerError(f"{name}: {error}") from error
+        finally:
+            self.seconds[name] = round(time.monotonic() - began, 1)
+
+    def run(self) -> None:
+        """Compare, then do what is missing, in order."""
+        with self.step("volumes"):
+            self.create_volumes()
+        model = self.docker.model()
+        with self.step("images"):
+            self.make_images(model)
+        released = {build["service"]: self.released(build) for build in self.parameters["builds"]}
+        self.images = {name: released.get(name, service["image"]) for name, service in model["services"].items()}
+        with self.command_files():
+            self.bring_about(model)
+        self.forget_secrets()
+
+    def forget_secrets(self) -> None:
+        """Remove the files of secrets that are wanted no more; until here the old containers could need them."""
+        wanted = self.parameters["secret_paths"]
+        if wanted is None:
+            return
+        folder = self.docker.directory / "secrets"
+        files = {str(path.relative_to(self.docker.directory)) for path in folder.rglob("*") if not path.is_dir()}
+        left = sorted(files - set(wanted))
+        self.actions += [f"remove {path}" for path in left]
+        if self.module.check_mode:
+            return
+        for path in left:
+            (self.docker.directory / path).unlink()
+        # The deepest first
+        for below in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+            if not any(below.iterdir()):
+                below.rmdir()
+
+    def bring_about(self, model: dict[str, Any]) -> None:
+        """Do what is missing now that the images are there."""
+        containers = self.clean(self.docker.containers())
+        roller = self.rolling(containers)
+        if roller and not self.module.check_mode and roller.recover():
+            self.actions.append("let nginx forget what an interrupted run pinned it to")
+        wanted = self.wanted(model, containers)
+        todo = stack_plan.changes(wanted, containers)
+        migration = self.parameters["migration"]
+        of = migration.get("of")
+        data = stack_plan.foundations(model)
+        late = {service: action for service, action in todo.items() if service not in data}
+        self.actions += [f"{service}: {action}" for service, action in todo.items()]
+
+        with self.step("databases"):
+            self.up([service for service in data if service in todo], containers)
+        with self.step("roles"):
+            self.reconcile_roles(running=not self.module.check_mode or self.serving(containers))
+        if of and self.release_changes(of, wanted, containers):
+            with self.step("migration"):
+                self.migrate(migration)
+        if late:
+            with self.step("services"):
+                self.bring_up(containers, todo)
+        else:
+            self.move_current()
+
+    @contextmanager
+    def command_files(self) -> Iterator[None]:
+        """Write the command of each image that keeps its own for as long as this release does not fail."""
+        wanted = {}
+        for service, file in self.parameters["image_commands"].items():
+            image = self.images[service]
+            config = self.docker.image_config(image)
+            if config is None:  # in check mode it is not built yet
+                continue
+            try:
+                wanted[self.docker.directory / file] = stack_plan.image_command(image, config)
+            except ModelError as error:
+                raise DockerError(str(error)) from error
+        before = {path: path.read_text() if path.exists() else None for path in wanted}
+        changed = [path for path, text in wanted.items() if before[path] != text]
+        self.actions += [f"write {path}" for path in changed]
+        if self.module.check_mode:
+            changed = []
+        for path in changed:
+            write(path, wanted[path])
+        try:
+            yield
+        except DockerError:
+            for path in changed:
+                text = before[path]
+                if text is None:
+                    path.unlink()
+                else:
+                    write(path, text)
+            raise
+
+    def clean(self, containers: list[stack_plan.Container]) -> list[stack_plan.Container]:
+        """Remove containers that never ran: an interrupted run left them, and their names are in the way."""
+        left = [container for container in containers if container.status == "created"]
+        self.actions += [f"remove {container.name}, left by an interrupted run" for container in left]
+        if left and not self.module.check_mode:
+            self.docker.run(["container", "rm", *(container.id for container in left)])
+        return [container for container in containers if container not in left]
+
+    def create_volumes(self) -> None:
+        """Create the external volumes that are missing."""
+        there = self.docker.volumes()
+        for volume in self.parameters["volumes"]:
+            if volume["name"] in there:
+                continue
+            self.actions.append(f"create volume {volume['name']}")
+            if not self.module.check_mode:
+                labels = [part for item in (volume.get("labels") or {}).items() for part in ("--label", "=".join(item))]
+                self.docker.run(["volume", "create", *labels, volume["name"]])
+
+    def make_images(self, model: dict[str, Any]) -> None:
+        """Pull what is missing and build what has no image of its tag yet, side by side."""
+        builds = self.parameters["builds"]
+        built = {build["service"] for build in builds}
+        bases = {base for build in builds for base in build["bases"]}
+        plain = {
+            service["image"]
+            for name, service in model["services"].items()
+            if name not in built and not service["image"].endswith(f":{CURRENT}")
+        }
+        there = self.docker.image_ids(bases | plain)
+        missing = sorted((bases | plain) - set(there))
+        self.actions += [f"pull {image}" for image in missing]
+        if missing and not self.module.check_mode:
+            self.docker.pull(missing)
+            there = self.docker.image_ids(bases | plain)
+        for build in builds:
+            source = self.parameters["sources"].get(build["source"], "")
+            ids = [there.get(base, base) for base in build["bases"]]
+            self.releases[build["service"]] = stack_plan.tag(build["inputs"], source, ids)
+        names = {build["service"]: self.released(build) for build in builds}
+        absent = sorted(service for service, name in names.items() if name not in self.docker.image_ids(names.values()))
+        self.actions += [f"build {names[service]}" for service in absent]
+        if absent and not self.module.check_mode:
+            override = {"services": {service: {"image": names[service]} for service in absent}}
+            self.docker.compose("--progress", "plain", "build", *absent, override=json.dumps(override))
+
+    def released(self, build: dict[str, Any]) -> str:
+        """Return the name of the image of this release."""
+        return f"{build['image']}:{self.releases[build['service']]}"
+
+    def wanted(self, model: dict[str, Any], containers: list[stack_plan.Container]) -> list[stack_plan.Wanted]:
+        """Return the services as described, with the image that this release gives them."""
+        ids = self.docker.image_ids(self.images.values())
+        hashes = self.docker.hashes(containers)
+        return [
+            stack_plan.Wanted(name, hashes[name], ids.get(image), (service.get("deploy") or {}).get("replicas"))
+            for (name, service), image in zip(model["services"].items(), self.images.values(), strict=True)
+            if not service.get("profiles")
+        ]
+
+    def serving(self, containers: list[stack_plan.Container]) -> bool:
+        """Tell whether the database answers now."""
+        service = self.parameters["database"].get("service")
+        return any(container.service == service and container.serving for container in containers)
+
+    @staticmethod
+    def release_changes(of: str, wanted: list[stack_plan.Wanted], containers: list[stack_plan.Container]) -> bool:
+        """Tell whether another image than the running one is about to take traffic."""
+        image = next(one.image_id for one in wanted if one.service == of)
+        mine = [container for container in containers if container.service == of]
+        return image is None or not mine or any(container.image_id != image for container in mine)
+
+    def up(self, services: list[str], containers: list[stack_plan.Container]) -> None:
+        """Start services and wait for their health."""
+        if not services or self.module.check_mode:
+            return
+        try:
+            self.docker.compose(
+                "--progress",
+                "quiet",
+                "up",
+                "--detach",
+                "--no-build",
+                "--wait",
+                "--wait-timeout",
+                str(self.parameters["timeout"]),
+                *services,
+            )
+        except DockerError as error:
+            raise DockerError(f"{error}\n{self.evidence(containers)}") from error
+
+    def bring_up(self, before: list[stack_plan.Container], todo: dict[str, str]) -> None:
+        """Move ``current`` to this release and bring everything up, under traffic if possible; on failure undo it."""
+        if self.module.check_mode:
+            return
+        previous = self.docker.image_ids(f"{build['image']}:{CURRENT}" for build in self.parameters["builds"])
+        self.move_current()
+        scale = [
+            f"--scale={one}={stack_plan.replicas_now(one, before)}"
+            for one in stack_plan.scalable(self.docker.model())
+            if stack_plan.replicas_now(one, before) > 1
+        ]
+        try:
+            self.roll(before, todo)
+            self.docker.compose(
+                "--progress", "quiet", "up", "--detach", "--no-build", "--remove-orphans", *scale,
+                "--wait", "--wait-timeout", str(self.parameters["timeout"]),
+            )  # fmt: skip
+        except DockerError as error:
+            evidence = self.evidence(before)
+            for name, image in previous.items():
+                self.docker.run(["tag", image, name])
+            raise DockerError(f"{error}\n{evidence}") from error
+
+    def rolling(self, before: list[stack_plan.Container]) -> rolling.Rolling | None:
+        """Return what replaces containers under traffic, where the project says how."""
+        if not self.parameters["rolling"]:
+            return None
+        plan = rolling.Plan(**self.parameters["rolling"])
+        return rolling.Rolling(self.docker, plan, self.parameters["timeout"], lambda: self.evidence(before))
+
+    def roll(self, before: list[stack_plan.Container], todo: dict[str, str]) -> None:
+        """Replace what can be replaced without anybody noticing; the rest is left to Compose."""
+        roller = self.rolling(before)
+        services = rolling.rollable(roller.plan, todo, before) if roller else []
+        if roller and services:
+            roller.replace(services, before)
+            self.seconds.update(roller.seconds)
+
+    def move_current(self) -> None:
+        """Let ``current`` name the images of this release."""
+        for build in self.parameters["builds"]:
+            name, moving = self.released(build), f"{build['image']}:{CURRENT}"
+            ids = self.docker.image_ids([name, moving])
+            if ids.get(name) == ids.get(moving):
+                continue
+            self.actions.append(f"tag {name} as {moving}")
+            if not self.module.check_mode:
+                self.docker.run(["tag", name, moving])
+
+    def evidence(self, before: list[stack_plan.Container]) -> str:
+        """Return the last log lines of the containers that do not serve."""
+        known = {container.id for container in before if container.serving}
+        failed = [one for one in self.docker.containers() if not one.serving and one.id not in known]
+        return "\n".join(f"--- last lines of {one.name}:\n{self.docker.logs(one.id)}" for one in failed)
+
+    def secrets(self) -> list[str]:
+        """Return the secret values of the project, to keep them out of what is printed."""
+        files = (self.docker.directory / "secrets").rglob("*")
+        return [path.read_text(errors="replace").strip() for path in files if path.is_file()]
+
+    def reconcile_roles(self, running: bool) -> None:
+        """Bring database roles and passwords to their described state, over the server's own socket."""
+        database, passwords = self.parameters["database"], self.parameters["database_passwords"]
+        if not database or not running:
+            return
+        query = stack_plan.roles_query(passwords, database["name"])
+        statements = stack_plan.role_statements(database, passwords, json.loads(self.sql(query)))
+        self.actions += [description for description, _sql in statements]
+        if statements and not self.module.check_mode:
+            self.sql("BEGIN;" + "".join(sql for _description, sql in statements) + "COMMIT;")
+
+    def sql(self, text: str) -> str:
+        """Run SQL as the superuser inside the database container; the text travels over standard input."""
+        database = self.parameters["database"]
+        psql = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
+        psql += ["--username", database["superuser"], "--dbname", database["name"]]
+        return self.docker.compose("exec", "--no-TTY", database["service"], *psql, stdin=text)
+
+    def migrate(self, migration: dict[str, Any]) -> None:
+        """Bring the schema up to date in a container of the new image, while the old code still serves."""
+        self.actions.append(f"migrate ({migration['service']})")
+        if self.module.check_mode:
+            return
+        override = None
+        for build in self.parameters["builds"]:
+            if build["service"] == migration["of"]:
+                override = json.dumps({"services": {migration["service"]: {"image": self.released(build)}}})
+        self.docker.compose("run", "--rm", "--no-TTY", "--no-deps", migration["service"], override=override)
+
+
+def write(path: Path, text: str) -> None:
+    """Put a file in place whole."""
+    staged = path.with_name(f".{path.name}.new")
+    staged.write_text(text)
+    staged.replace(path)
+
+
+@contextmanager
+def described(module: AnsibleModule, docker: DockerCli) -> Iterator[None]:
+    """In check mode, lay the files that are not written yet into a folder of their own for Compose to read."""
+    if not (module.check_mode and module.params["compose"]):
+        yield
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        docker.compose_file, docker.env_file = Path(folder) / "compose.yml", Path(folder) / ".env"
+        docker.compose_file.write_text(module.params["compose"])
+        docker.env_file.write_text(module.params["environment"])
+        yield
+
+
+@contextmanager
+def locked(module: AnsibleModule, directory: Path) -> Iterator[None]:
+    """Hold the project's lock; the kernel lets go of it when the holder dies, however it dies."""
+    if module.check_mode:
+        yield
+        return
+    with open(directory / ".lock", "a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise DockerError(f"another deployment of {directory} is running: {lock.read().strip()}") from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S %Z')}\n")
+        lock.flush()
+        yield
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "project": {"type": "str", "required": True},
+            "directory": {"type": "path", "required": True},
+            "volumes": {"type": "list", "elements": "dict", "default": []},
+            "builds": {"type": "list", "elements": "dict", "default": []},
+            "sources": {"type": "dict", "default": {}},
+            "database": {"type": "dict", "default": {}},
+            "database_passwords": {"type": "dict", "default": {}, "no_log": True},
+            "migration": {"type": "dict", "default": {}},
+            "image_commands": {"type": "dict", "default": {}},
+            # The paths are no secrets
+            "secret_paths": {"type": "list", "elements": "str", "no_log": False},
+            "compose": {"type": "str", "default": ""},
+            "environment": {"type": "str", "default": ""},
+            "rolling": {"type": "dict", "default": {}},
+            "timeout": {"type": "int", "default": 180},
+        },
+        supports_check_mode=True,
+    )
+    docker = DockerCli(module, module.params["project"], module.params["directory"])
+    stack = Stack(module, docker)
+    if shutil.which("docker") is None:
+        if not module.check_mode:
+            module.fail_json(msg="docker is not on this host: run the role fullstack.docker.docker_host first")
+        stack.actions = ["install Docker, then create every service"]
+    else:
+        try:
+            with locked(module, docker.directory), described(module, docker):
+                stack.run()
+        except DockerError as error:
+            said = stack_plan.redact(str(error), stack.secrets())
+            module.fail_json(msg=said, actions=stack.actions, seconds=stack.seconds)
+    module.exit_json(
+        changed=bool(stack.actions),
+        actions=stack.actions,
+        releases=stack.releases,
+        seconds=stack.seconds,
+        diff={"before": "", "after": "".join(f"{action}\n" for action in stack.actions)},
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+#!/usr/bin/python
+"""Module stack_status: how a project is doing."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack_status
+short_description: Tell how a Compose project is doing
+version_added: 0.1.0
+author: The fullstack.docker maintainers
+description:
+  - Reads services, health, replicas, releases, uptime, memory against limit, disk and certificate in one remote call.
+  - Changes nothing.
+options:
+  project:
+    description: Name of the Compose project.
+    type: str
+    required: true
+  directory:
+    description: Folder of the project on the host.
+    type: path
+    required: true
+attributes:
+  check_mode:
+    support: full
+    description: Changes nothing in any mode.
+  diff_mode:
+    support: none
+    description: Changes nothing.
+  platform:
+    platforms: posix
+    support: full
+    description: A host with Docker Engine and Compose.
+"""
+
+EXAMPLES = r"""
+- name: Ask how the project is doing
+  fullstack.docker.stack_status:
+    project: shop
+    directory: /opt/shop
+  register: shop
+"""
+
+RETURN = r"""
+table:
+  description: The answer as text for people.
+  returned: always
+  type: str
+problems:
+  description: What is wrong, a sentence each; empty when all is well.
+  returned: always
+  type: list
+  elements: str
+containers:
+  description: Service, status, health and number of restarts of each container.
+  returned: always
+  type: list
+  elements: dict
+"""
+
+import json
+import shutil
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fullstack.docker.plugins.module_utils import stack_status
+from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+
+UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+def in_bytes(text: str) -> int:
+    """Read a size as docker stats writes it, such as ``41.2MiB``."""
+    number = text.rstrip("KMGTiB")
+    return int(float(number) * UNITS[text[len(number) :]])
+
+
+def memory(docker: DockerCli, ids: list[str]) -> dict[str, tuple[int, int]]:
+    """Return memory in use and its limit in bytes, by container id."""
+    if not ids:
+        return {}
+    lines = docker.run(["stats", "--no-stream", "--no-trunc", "--format", "json", *ids]).splitlines()
+    usage = {one["ID"]: one["MemUsage"].split(" / ") for one in map(json.loads, lines)}
+    return {name: (in_bytes(used), in_bytes(limit)) for name, (used, limit) in usage.items() if used != "--"}
+
+
+def containers(docker: DockerCli) -> list[stack_status.Running]:
+    """Return the project's containers with what they use."""
+    found = docker.inspected()
+    used = memory(docker, [one["Id"] for one in found if one["State"]["Running"]])
+    return [
+        stack_status.Running(
+            service=one["Config"]["Labels"]["com.docker.compose.service"],
+            status=one["State"]["Status"],
+            health=(one["State"].get("Health") or {}).get("Status"),
+            started=stack_status.parse_time(one["State"]["StartedAt"]) if one["State"]["Running"] else None,
+            image_id=one["Image"],
+            memory=used.get(one["Id"], (0, 0))[0],
+            memory_limit=used.get(one["Id"], (0, 0))[1],
+            restarts=one["RestartCount"],
+        )
+        for one in found
+    ]
+
+
+def image_tags(docker: DockerCli) -> dict[str, list[str]]:
+    """Return the names of each image of the host, by image id."""
+    tags: dict[str, list[str]] = {}
+    for line in docker.run(["image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"]).splitlines():
+        image, _space, name = line.partition(" ")
+        tags.setdefault(image, []).append(name)
+    return tags
+
+
+def certificate_end(module: AnsibleModule, directory: Path) -> datetime | None:
+    """Return when the certificate of nginx ends; none without one, or without openssl on the host."""
+    path = directory / "secrets/tls/certificate.pem"
+    if not path.exists() or shutil.which("openssl") is None:
+        return None
+    _code, out, _err = module.run_command(["openssl", "x509", "-enddate", "-noout", "-in", str(path)], check_rc=True)
+    text = out.strip().partition("=")[2]
+    return datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=timezone.utc)
+
+
+def status(module: AnsibleModule, docker: DockerCli) -> dict[str, Any]:
+    """Return the module's result."""
+    now = datetime.now(timezone.utc)
+    services = {
+        name: (service.get("deploy") or {}).get("replicas")
+        for name, service in docker.model()["services"].items()
+        if not service.get("profiles")
+    }
+    running = containers(docker)
+    disk = shutil.disk_usage(docker.run(["info", "--format", "{{.DockerRootDir}}"]).strip())
+    end = certificate_end(module, docker.directory)
+    facts = {
+        "disk": f"{stack_status.percent(disk.used, disk.total)} % used, {disk.free // 2**30} GiB free",
+        "certificate": f"until {end:%Y-%m-%d}" if end else "none",
+    }
+    return {
+        "table": stack_status.table(stack_status.rows(services, running, image_tags(docker), now), facts),
+        "problems": [
+            *stack_status.container_problems(services, running),
+            *stack_status.host_problems(disk.used, disk.total, end, now),
+        ],
+        "containers": stack_status.serialise(running),
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "project": {"type": "str", "required": True},
+            "directory": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    docker = DockerCli(module, module.params["project"], module.params["directory"])
+    if shutil.which("docker") is None or not docker.compose_file.exists():
+        where = docker.directory
+        module.fail_json(msg=f"there is no project in {where} on this host: run site.yml first")
+    try:
+        module.exit_json(changed=False, **status(module, docker))
+    except DockerError as error:
+        module.fail_json(msg=str(error))
+
+
+if __name__ == "__main__":
+    main()

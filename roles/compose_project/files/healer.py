@@ -1,0 +1,192 @@
+#!/usr/bin/python3
+"""Watch over the containers of one Compose project, and put right what Docker leaves as it is.
+
+Docker restarts what exits. It does not put nginx back into the network namespace of a front door that was replaced
+(nginx then runs on, with nobody able to reach it), and it does not restart a container that stays unhealthy.
+Standard library only: it runs on the host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import os
+import selectors
+import shlex
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+SERVICE = "com.docker.compose.service"
+PROJECT = "com.docker.compose.project"
+FRONT_DOOR = "front_door"
+EVENTS = ("start", "die", "health_status", "restart")
+# A container that could not join a namespace that was gone is left with this exit code
+CANNOT_JOIN = 128
+LOOK_EVERY = 30.0
+LOOK_AGAIN = 2.0
+DISK_FULL = 0.9
+
+
+def namespace(pid: int) -> int | None:
+    """Return the inode of a process's network namespace, or none when the process is gone."""
+    try:
+        return Path(f"/proc/{pid}/ns/net").stat().st_ino
+    except OSError:
+        return None
+
+
+def lost_its_door(container: Mapping[str, Any], doors: Mapping[str, int | None]) -> bool:
+    """Tell whether a container belongs into a front door's namespace and is not there.
+
+    Parameters:
+        container: the answer of ``docker inspect``, with ``namespace`` added (none when it does not run).
+        doors: namespace of each running front door, by container id.
+    """
+    mode = container["HostConfig"]["NetworkMode"]
+    door = mode.partition(":")[2]
+    if not mode.startswith("container:") or doors.get(door) is None:
+        return False
+    state = container["State"]
+    if state["Running"]:
+        return container["namespace"] not in (None, doors[door])
+    return bool(state["ExitCode"] == CANNOT_JOIN)
+
+
+def verdict(container: Mapping[str, Any]) -> str | None:
+    """Return the verdict of a container's health check, or none where there is none or the container does not run.
+
+    Docker calls every container that has a health check and was stopped unhealthy.
+    """
+    state = container["State"]
+    verdict = (state.get("Health") or {}).get("Status")
+    return verdict if state["Running"] and not state["Restarting"] else None
+
+
+@dataclass
+class Patience:
+    """When a container that stays unhealthy may be restarted again: later each time."""
+
+    pause: float
+    most: float
+    _next: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def due(self, container: str, now: float) -> bool:
+        """Tell whether it is time, and if so plan the next time. Times are seconds of a monotonic clock."""
+        at, pause = self._next.get(container, (0.0, self.pause))
+        if now < at:
+            return False
+        self._next[container] = (now + pause, min(pause * 2, self.most))
+        return True
+
+    def wait(self, now: float, most: float) -> float:
+        """Return the seconds until the next pause is over, ``most`` if there is none or it is longer."""
+        return min([most, *(at - now for at, _pause in self._next.values() if at > now)])
+
+    def forget(self, container: str) -> None:
+        """A container that became healthy starts afresh."""
+        self._next.pop(container, None)
+
+
+def notify(command: str, sentence: str) -> None:
+    """Write a sentence to the log, and pass it to the operator's command."""
+    print(sentence)
+    if not command:
+        return
+    try:
+        subprocess.run([*shlex.split(command), sentence], capture_output=True, text=True, check=True, timeout=60)
+    except subprocess.CalledProcessError as error:
+        print(f"{command} ended with {error.returncode}: {error.stderr.strip()}")
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        # What the command is told of is put right all the same
+        print(f"{command}: {error}")
+
+
+def disk_is_full(path: str) -> bool:
+    """Tell whether nearly all of the disk that holds the project is in use."""
+    usage = shutil.disk_usage(path)
+    return usage.used / usage.total > DISK_FULL
+
+
+def docker(*arguments: str) -> str:
+    """Run docker and return its output; empty when it fails, for the next look repairs what this one could not."""
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"docker {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def deploying(lock: str) -> bool:
+    """Tell whether a deployment holds the project's lock; what it stops and starts is its own affair."""
+    try:
+        with Path(lock).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def look(project: str, command: str, patience: Patience) -> None:
+    """Compare the containers with what they should be, once, and restart what needs it."""
+    ids = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT}={project}").split()
+    containers = json.loads(docker("container", "inspect", *ids) or "[]") if ids else []
+    doors: dict[str, int | None] = {}
+    for container in containers:
+        container["namespace"] = namespace(container["State"]["Pid"]) if container["State"]["Running"] else None
+        if container["Config"]["Labels"].get(SERVICE) == FRONT_DOOR and container["State"]["Running"]:
+            doors[container["Id"]] = container["namespace"]
+    for container in containers:
+        name = container["Name"].lstrip("/")
+        health = verdict(container)
+        if lost_its_door(container, doors):
+            notify(command, f"{name} is not where its front door is: restarting it")
+            docker("restart", "--time", "1", container["Id"])
+        elif health == "unhealthy" and patience.due(container["Id"], time.monotonic()):
+            notify(command, f"{name} stays unhealthy: restarting it")
+            docker("restart", container["Id"])
+        elif health == "healthy":
+            patience.forget(container["Id"])
+
+
+def watch(project: str, lock: str, command: str, patience: Patience) -> None:
+    """Look at every event of the project, when a pause is over, and every half minute, until the engine goes away."""
+    filters = [f"label={PROJECT}={project}", "type=container", *(f"event={event}" for event in EVENTS)]
+    listen = ["docker", "events", "--format", "{{.ID}}"]
+    for one in filters:
+        listen += ["--filter", one]
+    reader, writer = os.pipe()
+    with subprocess.Popen(listen, stdout=writer) as events, selectors.DefaultSelector() as selector:
+        os.close(writer)
+        selector.register(reader, selectors.EVENT_READ)
+        while events.poll() is None:
+            busy = deploying(lock)
+            if not busy:
+                look(project, command, patience)
+                if disk_is_full("/") and patience.due("disk", time.monotonic()):
+                    notify(command, f"the disk is more than {DISK_FULL:.0%} full: run playbooks/cleanup.yml")
+            pause = LOOK_AGAIN if busy else patience.wait(time.monotonic(), LOOK_EVERY)
+            if selector.select(pause) and not os.read(reader, 65536):
+                return
+
+
+def main() -> None:
+    """Run until stopped; systemd starts it again when the engine was restarted."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--project", required=True)
+    parser.add_argument("--lock", required=True, help="file that a deployment locks")
+    parser.add_argument("--notify", default="", help="command that is told of trouble, one sentence at a time")
+    parser.add_argument("--pause", type=float, default=30.0, help="seconds between restarts, doubled each time")
+    parser.add_argument("--pause-most", type=float, default=600.0, help="most seconds between restarts")
+    options = parser.parse_args()
+    watch(options.project, options.lock, options.notify, Patience(options.pause, options.pause_most))
+
+
+if __name__ == "__main__":
+    main()

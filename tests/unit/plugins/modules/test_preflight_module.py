@@ -1,0 +1,133 @@
+"""What the module preflight reads off a real system: this one."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.fullstack.docker.plugins.modules import preflight
+
+
+def make_cluster(path: Path, version: str) -> None:
+    """Lay out the parts of a PostgreSQL data directory that are looked at."""
+    (path / "base" / "1").mkdir(parents=True)
+    (path / "base" / "1" / "PG_VERSION").write_text(f"{version}\n")
+    (path / "PG_VERSION").write_text(f"{version}\n")
+
+
+@pytest.mark.parametrize(
+    ("layout", "version", "major"),
+    [(".", "17", 17), ("data", "17", 17), ("18/docker", "18", 18), ("9.6/main", "9.6", 9)],
+)
+def test_a_cluster_is_found_wherever_it_lies(tmp_path: Path, layout: str, version: str, major: int) -> None:
+    make_cluster(tmp_path / layout, version)
+    (tmp_path / "lost+found").mkdir()
+    assert preflight.read_clusters(str(tmp_path), "18/docker", shifted=False) == [
+        {"path": layout, "major": major, "uid": os.getuid()}
+    ]
+
+
+def test_two_clusters_are_both_found(tmp_path: Path) -> None:
+    make_cluster(tmp_path / "17" / "docker", "17")
+    make_cluster(tmp_path / "18" / "docker", "18")
+    found = preflight.read_clusters(str(tmp_path), "18/docker", shifted=True)
+    assert [(entry["path"], entry["major"], entry["uid"]) for entry in found] == [
+        ("17/docker", 17, None),
+        ("18/docker", 18, None),
+    ]
+
+
+def test_half_made_data_is_told_from_none(tmp_path: Path) -> None:
+    (tmp_path / "18" / "docker").mkdir(parents=True)
+    assert preflight.read_clusters(str(tmp_path), "18/docker", shifted=False) == []
+    (tmp_path / "18" / "docker" / "pg_wal").mkdir()
+    (found,) = preflight.read_clusters(str(tmp_path), "18/docker", shifted=False)
+    assert (found["path"], found["major"]) == ("18/docker", None)
+
+
+def test_half_made_data_does_not_hide_a_cluster_below(tmp_path: Path) -> None:
+    make_cluster(tmp_path / "18" / "docker", "18")
+    found = preflight.read_clusters(str(tmp_path), ".", shifted=False)
+    assert [(entry["path"], entry["major"]) for entry in found] == [(".", None), ("18/docker", 18)]
+
+
+def test_links_are_not_followed(tmp_path: Path) -> None:
+    make_cluster(tmp_path / "elsewhere", "17")
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    (volume / "data").symlink_to(tmp_path / "elsewhere")
+    assert preflight.read_clusters(str(volume), "18/docker", shifted=False) == []
+
+
+def test_a_missing_volume_holds_nothing(tmp_path: Path) -> None:
+    volumes = preflight.read_volumes(["shop_data"], {}, str(tmp_path), ".")
+    assert volumes == {"shop_data": {"exists": False, "labels": {}, "postgres": []}}
+
+
+def test_a_volume_is_read_without_an_engine(tmp_path: Path) -> None:
+    make_cluster(tmp_path / "volumes" / "shop_data" / "_data", "17")
+    volume = preflight.read_volumes(["shop_data"], {}, str(tmp_path), ".")["shop_data"]
+    assert volume["exists"]
+    assert [entry["major"] for entry in volume["postgres"]] == [17]
+
+
+def test_the_holder_of_a_port_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        (listener,) = preflight.read_listeners({port}, [])
+    assert listener == {
+        "address": "127.0.0.1",
+        "port": port,
+        "process": Path("/proc/self/comm").read_text().strip(),
+        "pid": os.getpid(),
+        "project": None,
+        "container": None,
+    }
+
+
+def test_a_free_port_has_no_listener() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert preflight.read_listeners({port}, []) == []
+    assert preflight.read_listeners(set(), []) == []
+
+
+def test_free_space_is_read_for_a_directory_that_is_not_there_yet(tmp_path: Path) -> None:
+    status = os.statvfs(tmp_path)
+    free = preflight.read_free_bytes(str(tmp_path / "var" / "lib" / "docker"))
+    assert free == pytest.approx(status.f_bavail * status.f_frsize, rel=0.05)
+
+
+def test_the_start_of_a_process_is_read(tmp_path: Path) -> None:
+    pid_file = tmp_path / "pid"
+    pid_file.write_text(f"{os.getpid()}\n")
+    started = preflight.started_at(str(pid_file))
+    assert started is not None
+    assert started <= time.time() < started + 24 * 3600
+    pid_file.write_text("")
+    assert preflight.started_at(str(pid_file)) is None
+    assert preflight.started_at(str(tmp_path / "missing")) is None
+
+
+def test_a_command_that_is_missing_fails_or_hangs_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert preflight.output(["/nonexistent"]) == ""
+    assert preflight.output([sys.executable, "-c", "print(1); raise SystemExit(3)"]) == "1\n"
+    monkeypatch.setattr(preflight, "TIMEOUT", 0.2)
+    assert preflight.output([sys.executable, "-c", "import time; time.sleep(9)"]) == ""
+
+
+def test_kernel_settings_are_read() -> None:
+    assert preflight.read_sysctl("vm.overcommit_memory") in {"0", "1", "2"}
+    assert preflight.read_sysctl("vm.no_such_setting") is None
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", "null"])
+def test_broken_answers_count_as_empty(text: str) -> None:
+    assert preflight.read_json(text) == {}

@@ -1,0 +1,90 @@
+"""What is replaced under traffic, and how nginx's workers are read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.fullstack.docker.plugins.module_utils import rolling
+from ansible_collections.fullstack.docker.plugins.module_utils.rolling import Plan, Worker
+from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
+
+PLAN = Plan(
+    proxy="nginx",
+    backend="backend",
+    front_door="front_door",
+    upstream="upstream.nginx",
+    port=8000,
+    server_options="max_fails=1",
+    default="server backend:8000 resolve;\n",
+    drain_signal="USR1",
+    patience=35,
+)
+TOP = """PID                 COMMAND
+10                  nginx: master process nginx -c /etc/nginx/fullstack/nginx.conf
+11                  nginx: worker process is shutting down
+12                  nginx: worker process
+"""
+
+
+def container(service: str) -> Container:
+    return Container(service, f"app-{service}-1", service, "hash", "image", "running", None)
+
+
+SERVING = [container(service) for service in ("nginx", "backend", "front_door", "db")]
+CHANGED = "recreate: its image changed"
+
+
+def test_workers_are_read_and_the_master_is_none() -> None:
+    assert [(worker.pid, worker.leaving) for worker in rolling.workers(TOP)] == [(11, True), (12, False)]
+
+
+@pytest.mark.parametrize(
+    ("after", "done"),
+    [
+        ([Worker(1, "nginx: worker process")], False),
+        ([Worker(1, "nginx: worker process is shutting down")], False),
+        ([Worker(1, "nginx: worker process"), Worker(2, "nginx: worker process")], False),
+        ([Worker(1, "nginx: worker process is shutting down"), Worker(2, "nginx: worker process")], True),
+        ([Worker(2, "nginx: worker process")], True),
+        ([], False),
+    ],
+)
+def test_a_reload_is_done_when_new_workers_have_taken_over(after: list[Worker], done: bool) -> None:
+    assert rolling.reloaded([Worker(1, "nginx: worker process")], after) is done
+
+
+@given(st.sets(st.ip_addresses(v=4).map(str)))
+def test_every_address_is_one_line(addresses: set[str]) -> None:
+    lines = rolling.upstream(addresses, PLAN).splitlines()
+    assert {line.removeprefix("server ").partition(":")[0] for line in lines} == addresses
+    assert all(line.endswith(":8000 max_fails=1;") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("todo", "expected"),
+    [
+        ({"backend": CHANGED}, ["backend"]),
+        ({"nginx": CHANGED}, ["nginx"]),
+        ({"nginx": CHANGED, "backend": CHANGED}, ["backend", "nginx"]),
+        ({"backend": CHANGED, "front_door": CHANGED}, []),
+        ({"backend": "scale from 1 to 3"}, []),
+        ({"db": CHANGED}, []),
+        ({}, []),
+    ],
+)
+def test_backend_and_nginx_are_replaced_under_traffic(todo: dict[str, str], expected: list[str]) -> None:
+    assert rolling.rollable(PLAN, todo, SERVING) == expected
+
+
+@pytest.mark.parametrize("missing", ["nginx", "backend", "front_door"])
+def test_without_traffic_there_is_nothing_to_spare(missing: str) -> None:
+    before = [one if one.service != missing else replace(one, status="exited") for one in SERVING]
+    assert rolling.rollable(PLAN, {"backend": CHANGED}, before) == []
+
+
+def test_without_a_plan_compose_does_it() -> None:
+    assert rolling.rollable(None, {"backend": CHANGED}, SERVING) == []
