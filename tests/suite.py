@@ -34,6 +34,8 @@ BACKEND_PACKAGES = {"postgresql": Path("/usr/lib/postgresql"), "redis-server": P
 BACKEND_PYTHONS = ("3.13", "3.12", "3.14")
 # Tests that put a load on the stack for minutes
 SOAK = "soak"
+# Characters that the summary shows of why a test failed
+REASON_LENGTH = 200
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Outcome:
     skipped: int = 0
     seconds: float = 0
     note: str = ""
+    failures: tuple[str, ...] = ()
+    """A line for each failed test."""
 
 
 def tally(report: str | None, failures: int) -> tuple[int, int, int]:
@@ -99,14 +103,25 @@ def tally(report: str | None, failures: int) -> tuple[int, int, int]:
     return passed, max(failed, failures), skipped
 
 
+def failures(report: str) -> list[str]:
+    """Return a line for each failed test of a JUnit report: its name, and how the failure begins."""
+    lines = []
+    for case in ET.fromstring(report).iter("testcase"):  # noqa: S314 - written by our own test runners
+        for trouble in (*case.findall("failure"), *case.findall("error")):
+            reason = (trouble.get("message") or trouble.text or "").strip().partition("\n")[0]
+            lines.append(f"{case.get('classname', '')}::{case.get('name', '')}: {reason[:REASON_LENGTH]}")
+    return lines
+
+
 def table(outcomes: Iterable[Outcome]) -> list[str]:
-    """Return the summary, a line for each part and the sums at the end."""
+    """Return the summary: a line for each part, what failed, and the sums at the end."""
     outcomes = list(outcomes)
     width = max((len(outcome.name) for outcome in outcomes), default=0)
     lines = []
     for one in outcomes:
         counts = f"{one.passed:4} passed  {one.failed:3} failed  {one.skipped:3} skipped  {one.seconds:5.0f} s"
         lines.append(f"{one.name:{width}}  {counts}  {one.note}".rstrip())
+    lines += [f"FAILED {one.name}: {line}" for one in outcomes for line in one.failures]
     lines.append(f"{sum(one.passed for one in outcomes)} passed, {sum(one.failed for one in outcomes)} failed")
     return lines
 
@@ -299,18 +314,19 @@ def run_part(part: Part) -> Outcome:
     say(f"\n=== {part.name}")
     begin = time.monotonic()
     part.report.unlink(missing_ok=True)
-    failures, note = 0, ""
+    broken, note = 0, ""
     try:
         for prepare in part.prepare:
             prepare()
-        failures = sum(execute(command) != 0 for command in part.commands)
+        broken = sum(execute(command) != 0 for command in part.commands)
     except RuntimeError as error:
-        failures, note = 1, str(error)
+        broken, note = 1, str(error)
     report = part.report.read_text() if part.report.exists() else None
-    if report is None and part.tests and not failures:
-        failures, note = 1, "no test ran"
-    passed, failed, skipped = tally(report, failures)
-    return Outcome(part.name, passed, failed, skipped, time.monotonic() - begin, note)
+    if report is None and part.tests and not broken:
+        broken, note = 1, "no test ran"
+    passed, failed, skipped = tally(report, broken)
+    named = tuple(failures(report)) if report else ()
+    return Outcome(part.name, passed, failed, skipped, time.monotonic() - begin, note, named)
 
 
 @contextmanager

@@ -36,6 +36,14 @@ def test_the_last_line_is_the_sum() -> None:
     assert lines[-1] == "7 passed, 1 failed"
 
 
+def test_the_summary_names_what_failed_before_the_sum() -> None:
+    report = """<testsuites><testsuite tests="2" failures="1"><testcase classname="tests.test_page" name="test_works"/>
+        <testcase classname="tests.test_page" name="test_title"><failure message="no title&#10;at all"/></testcase>
+        </testsuite></testsuites>"""
+    outcome = suite.Outcome("unit", passed=1, failed=1, failures=tuple(suite.failures(report)))
+    assert suite.table([outcome])[-2:] == ["FAILED unit: tests.test_page::test_title: no title", "1 passed, 1 failed"]
+
+
 PARTS = [suite.Part(name, ()) for name in ("lint collection", "lint app", "unit", "molecule default")]
 
 
