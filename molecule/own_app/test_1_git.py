@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import ssl
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from own_app.certificates import issue
+from shared.stack import eventually
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from testinfra.host import Host
 
     from own_app.shop import Shop
@@ -64,6 +68,26 @@ class TestWayIn:
         assert host.file("/opt/shop/infra/git/backend.known_hosts").content_string.startswith(
             "10.213.0.20 ssh-ed25519 "
         )
+
+
+@pytest.fixture
+def agent(team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have an SSH agent that holds the deploy key."""
+    socket = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as running:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
+        eventually(socket.exists, 10)
+        subprocess.run(["ssh-add", "-q", str(team / "deploy_key")], check=True)
+        yield
+        running.terminate()
+
+
+@pytest.mark.usefixtures("agent")
+def test_key_may_stay_in_an_agent_that_is_forwarded(host: Host, site: Site, tmp_path: Path) -> None:
+    # A connection of its own: one that is open already forwards nothing
+    connection = f"-o ForwardAgent=yes -o ControlPath={tmp_path}/%C"
+    site.apply(fastapi_backend_git_key="", ansible_ssh_extra_args=connection)
+    assert not host.file("/opt/shop/secrets/git/backend.key").exists
 
 
 class TestEnvironment:
