@@ -6,6 +6,7 @@ import hashlib
 import json
 import ssl
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,10 +84,11 @@ def agent(team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 
 
 @pytest.mark.usefixtures("agent")
-def test_key_may_stay_in_an_agent_that_is_forwarded(host: Host, site: Site, tmp_path: Path) -> None:
-    # A connection of its own: one that is open already forwards nothing
-    connection = f"-o ForwardAgent=yes -o ControlPath={tmp_path}/%C"
-    site.apply(fastapi_backend_git_key="", ansible_ssh_extra_args=connection)
+def test_key_may_stay_in_an_agent_that_is_forwarded(host: Host, site: Site) -> None:
+    # A connection of its own, in a folder of short name: one that is open already forwards nothing
+    with tempfile.TemporaryDirectory() as folder:
+        forwarded = f"-o ForwardAgent=yes -o ControlPath={folder}/%C"
+        site.apply(fastapi_backend_git_key="", ansible_ssh_extra_args=forwarded)
     assert not host.file("/opt/shop/secrets/git/backend.key").exists
 
 

@@ -1,4 +1,4 @@
-"""Who reaches what: from a second host, from the other network, by which names."""
+"""Who reaches what: from which network, by which names; what a second host reaches, test_exposure.py asks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.stack import Compose, Container, Web, run_script
+from shared.stack import Compose, Container
 
 if TYPE_CHECKING:
     from testinfra.host import Host
@@ -21,10 +21,6 @@ RESOLVE = "import json, socket, sys; print(json.dumps({name: socket.gethostbynam
 def containers(compose: Compose) -> dict[str, Container]:
     """Return the container of each service."""
     return {container.service: container for container in compose.containers()}
-
-
-def test_second_host_reaches_nginx_and_ssh_alone(neighbour: Host, web: Web) -> None:
-    assert run_script(neighbour, "scan", web.address) == [22, web.port]
 
 
 @pytest.mark.parametrize("service", INNER)
