@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import subprocess
 import tarfile
 import tempfile
 from collections.abc import Mapping
@@ -97,6 +98,24 @@ def read_source(params: Mapping[str, Any], root: str) -> Source:
     return Source(params["name"], root, params["dest"], manifest, digest(manifest))
 
 
+def revision(source: Source) -> str:
+    """Return what people know this state of a source by: its commit, else its hash."""
+    try:
+        commit = _git(source.root, "rev-parse", "HEAD")
+        dirty = "-dirty" if _git(source.root, "status", "--porcelain", "--", ".") else ""
+    except (OSError, subprocess.SubprocessError):  # no git here, no checkout, or one that git does not trust
+        return source.hash
+    return commit + dirty
+
+
+def _git(folder: str, *arguments: str) -> str:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment["GIT_OPTIONAL_LOCKS"] = "0"
+    command = ["git", "-C", folder, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30, env=environment)
+    return done.stdout.strip()
+
+
 def pack(sources: list[Source], archive: str) -> None:
     """Write one tar.gz with a folder for each source. Its bytes depend on the sources only."""
     with (
@@ -176,6 +195,7 @@ class ActionModule(ActionBase):
             changes = compare(source.manifest, found.get(source.name, source.manifest))
             result["sources"][source.name] = {
                 "hash": source.hash,
+                "revision": revision(source),
                 "changed": source.name in found,
                 **changes,
             }

@@ -142,6 +142,11 @@ def changes(wanted: Iterable[Wanted], containers: Sequence[Container]) -> dict[s
     return {service: action for service, action in found.items() if action is not None}
 
 
+def is_release(todo: Mapping[str, str]) -> bool:
+    """Tell whether something of the application is replaced, rather than started or scaled as it is."""
+    return any(action.startswith(("create", "recreate")) for action in todo.values())
+
+
 def replicas_now(service: str, containers: Iterable[Container]) -> int:
     """Return how many containers of a service there are, so that a scale set by hand is kept; at least one."""
     return max(1, sum(container.service == service for container in containers))
@@ -185,8 +190,8 @@ def disposable(images: Iterable[Image], project: str, used: set[str], keep: int)
     Parameters:
         images: named images of the host, the newest first.
         project: only images of this project are looked at.
-        used: ids of images that containers were made from.
-        keep: releases of each repository that stay for a rollback; the current one and used ones stay beside them.
+        used: ids of images that containers were made from, or that a rollback needs.
+        keep: how many of each repository stay, the newest; the current one and used ones stay beside them.
     """
     listed = list(images)
     current = {image.id for image in listed if image.tag == "current"}

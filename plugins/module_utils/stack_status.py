@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.fullstack.docker.plugins.module_utils.text_table import aligned
+
 MEBIBYTE = 2**20
 MEMORY_LIMIT_PERCENT = 90
 DISK_LIMIT_PERCENT = 90
@@ -128,9 +130,7 @@ def host_problems(disk_used: int, disk_total: int, certificate_end: datetime | N
 
 def table(lines: Sequence[Sequence[str]], facts: Mapping[str, str]) -> str:
     """Return aligned text: the services by COLUMNS, then the host's facts."""
-    whole = [[name.upper() for name in COLUMNS], *lines]
-    widths = [max(len(line[column]) for line in whole) for column in range(len(COLUMNS))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in whole]
+    text = aligned([[name.upper() for name in COLUMNS], *lines])
     return "\n".join([*text, "", *(f"{name}: {value}" for name, value in facts.items())])
 
 

@@ -16,6 +16,7 @@ description:
   - A build gets an immutable tag that follows from its source, Dockerfile, arguments and bases, so that nothing is
     built twice; C(current) is moved to it only after the migration went through.
   - A release that fails leaves the tag C(current) where it was.
+  - What came of a release is written to the ledger, C(releases.json) in the project's folder.
 options:
   project:
     description: Name of the Compose project.
@@ -52,7 +53,9 @@ options:
     type: dict
     default: {}
   migration:
-    description: The one-shot C(service), and the service whose image it migrates for (C(of)). Empty for none.
+    description: >-
+      The one-shot C(service), the service whose image it migrates for (C(of)), and C(revision_query), the SQL that
+      tells which revision the schema is at (empty where nothing tells). Empty for none.
     type: dict
     default: {}
   image_commands:
@@ -87,6 +90,19 @@ options:
     description: Seconds that services get to become healthy.
     type: int
     default: 180
+  revisions:
+    description: >-
+      What the ledger says of each source, by name: a commit, for one. Left out, it says the hash in O(sources).
+    type: dict
+    default: {}
+  who:
+    description: Who deploys, for the ledger.
+    type: str
+    default: unknown
+  keep:
+    description: Releases before the one in use whose images are kept for a rollback; older ones are removed.
+    type: int
+    default: 5
 attributes:
   check_mode:
     support: full
@@ -130,8 +146,12 @@ releases:
   description: The immutable tag of each image that was built here, by service.
   returned: always
   type: dict
+release:
+  description: Id of the release that was written to the ledger.
+  returned: when one was
+  type: str
 seconds:
-  description: How long each step took.
+  description: How long each step took, in their order.
   returned: when something was done
   type: dict
 """
@@ -144,16 +164,19 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import rolling, stack_plan
+from ansible_collections.fullstack.docker.plugins.module_utils import image_cleanup, ledger, rolling, stack_plan
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 
 CURRENT = "current"
+# Characters that the ledger keeps of why a release failed, the last ones
+CAUSE_LENGTH = 4000
 
 
 class Stack:
@@ -167,6 +190,9 @@ class Stack:
         self.seconds: dict[str, float] = {}
         self.releases: dict[str, str] = {}
         self.images: dict[str, str] = {}
+        self.ledger = ledger.LedgerFile(docker.directory)
+        self.entries: list[ledger.Entry] | None = None
+        self.release = ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -181,6 +207,7 @@ class Stack:
 
     def run(self) -> None:
         """Compare, then do what is missing, in order."""
+        self.entries = self.ledger.read()
         with self.step("volumes"):
             self.create_volumes()
         model = self.docker.model()
@@ -189,8 +216,9 @@ class Stack:
         released = {build["service"]: self.released(build) for build in self.parameters["builds"]}
         self.images = {name: released.get(name, service["image"]) for name, service in model["services"].items()}
         with self.command_files():
-            self.bring_about(model)
+            new = self.bring_about(model)
         self.forget_secrets()
+        self.record_success(ledger.SUCCEEDED, new=new)
 
     def forget_secrets(self) -> None:
         """Remove the files of secrets that are wanted no more; until here the old containers could need them."""
@@ -210,9 +238,10 @@ class Stack:
             if not any(below.iterdir()):
                 below.rmdir()
 
-    def bring_about(self, model: dict[str, Any]) -> None:
-        """Do what is missing now that the images are there."""
+    def bring_about(self, model: dict[str, Any]) -> bool:
+        """Do what is missing now that the images are there; tell whether that made a new release."""
         containers = self.clean(self.docker.containers())
+        self.record_strangers(containers)
         roller = self.rolling(containers)
         if roller and not self.module.check_mode and roller.recover():
             self.actions.append("let nginx forget what an interrupted run pinned it to")
@@ -236,6 +265,7 @@ class Stack:
                 self.bring_up(containers, todo)
         else:
             self.move_current()
+        return stack_plan.is_release(late)
 
     @contextmanager
     def command_files(self) -> Iterator[None]:
@@ -448,6 +478,102 @@ class Stack:
                 override = json.dumps({"services": {migration["service"]: {"image": self.released(build)}}})
         self.docker.compose("run", "--rm", "--no-TTY", "--no-deps", migration["service"], override=override)
 
+    def application(self) -> list[str]:
+        """Return the services whose images make up a release."""
+        plan = self.parameters["rolling"]
+        named = [build["service"] for build in self.parameters["builds"]]
+        named += [plan.get("backend"), plan.get("proxy"), self.parameters["migration"].get("of")]
+        return sorted({service for service in named if service in self.images})
+
+    def release_images(self) -> dict[str, ledger.Image]:
+        """Return the images of this release, by service; one that is not made yet has no id."""
+        names = {service: self.images[service] for service in self.application()}
+        ids = self.docker.image_ids(names.values())
+        return {service: ledger.Image(name, ids.get(name, "")) for service, name in names.items()}
+
+    def schema(self) -> str | None:
+        """Return the revision that the database is at; none where there is none, or nothing tells."""
+        query = self.parameters["migration"].get("revision_query")
+        if not query or not self.parameters["database"]:
+            return None
+        try:
+            return self.sql(query).strip() or None
+        except DockerError:  # before the first migration there is no table to ask
+            return None
+
+    def record_strangers(self, containers: list[stack_plan.Container]) -> None:
+        """Write down what somebody built or started by hand, before this run replaces it."""
+        application = self.application()
+        # What a run left that was killed before it wrote its entry is none of these: this one takes it up
+        ours = {image.id for image in self.release_images().values()}
+        running = {
+            one.service: ledger.Image("", one.image_id)
+            for one in containers
+            if one.service in application and one.running and one.image_id not in ours
+        }
+        found = ledger.strangers(self.entries or [], running)
+        if found:
+            self.actions.append(f"record {', '.join(sorted(found))} as unmanaged: no release has the image that runs")
+            self.record(ledger.UNMANAGED, running)
+
+    def record_success(self, outcome: str, *, new: bool, target: str = "") -> None:
+        """Write this release to the ledger, unless it is there, and remove the images of the oldest."""
+        images = self.release_images()
+        now = ledger.current(self.entries or [])
+        if not images or not (new or now is None or now.images != images):
+            return
+        self.actions.append(f"record the release in {ledger.FILE}")
+        with self.step("record"):
+            self.release = self.record(outcome, images, target=target)
+        with self.step("cleanup"):
+            self.forget_images()
+
+    def record_failure(self, cause: str) -> None:
+        """Write down why this release failed; if even that fails, the cause matters more."""
+        if self.entries is None:
+            return
+        try:
+            self.release = self.record(ledger.FAILED, self.release_images(), cause=cause[-CAUSE_LENGTH:])
+        except (DockerError, OSError) as error:
+            self.module.warn(f"the failed release could not be written to {self.ledger.path}: {error}")
+
+    def record(self, outcome: str, images: dict[str, ledger.Image], *, cause: str = "", target: str = "") -> str:
+        """Write an entry to the ledger and return its id."""
+        if self.module.check_mode:
+            return ""
+        now = datetime.now(timezone.utc)
+        entries = self.entries or []
+        # Nobody knows what was started by hand was made from
+        sources = {} if outcome == ledger.UNMANAGED else {**self.parameters["sources"], **self.parameters["revisions"]}
+        entry = ledger.Entry(
+            release=ledger.next_id(entries, now),
+            outcome=outcome,
+            when=ledger.moment(now),
+            who="unknown" if outcome == ledger.UNMANAGED else self.parameters["who"],
+            images=images,
+            sources=sources,
+            schema=self.schema(),
+            cause=cause,
+            target=target,
+        )
+        self.entries = ledger.append(entries, entry, self.parameters["keep"])
+        self.ledger.write(self.entries)
+        return entry.release
+
+    def forget_images(self) -> None:
+        """Remove the images of releases that are too old to go back to."""
+        if self.module.check_mode:
+            return
+        keep = self.parameters["keep"]
+        needed = ledger.needed(self.entries or [], keep)
+        for name in image_cleanup.disposable(self.docker, keep, needed):
+            self.actions.append(f"remove image {name}")
+            try:
+                self.docker.run(["image", "rm", name])
+            except DockerError as error:
+                # The release is in service; the next one tries again
+                self.module.warn(f"{name} could not be removed: {error}")
+
 
 def write(path: Path, text: str) -> None:
     """Put a file in place whole."""
@@ -506,6 +632,9 @@ def main() -> None:
             "environment": {"type": "str", "default": ""},
             "rolling": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 180},
+            "revisions": {"type": "dict", "default": {}},
+            "who": {"type": "str", "default": "unknown"},
+            "keep": {"type": "int", "default": 5},
         },
         supports_check_mode=True,
     )
@@ -518,14 +647,19 @@ def main() -> None:
     else:
         try:
             with locked(module, docker.directory), described(module, docker):
-                stack.run()
-        except DockerError as error:
+                try:
+                    stack.run()
+                except DockerError as error:
+                    stack.record_failure(stack_plan.redact(str(error), stack.secrets()))
+                    raise
+        except (DockerError, ledger.LedgerError) as error:
             said = stack_plan.redact(str(error), stack.secrets())
             module.fail_json(msg=said, actions=stack.actions, seconds=stack.seconds)
     module.exit_json(
         changed=bool(stack.actions),
         actions=stack.actions,
         releases=stack.releases,
+        **({"release": stack.release} if stack.release else {}),
         seconds=stack.seconds,
         diff={"before": "", "after": "".join(f"{action}\n" for action in stack.actions)},
     )

@@ -101,6 +101,11 @@ sources:
     hash:
       description: SHA-256 of names, modes and contents. The same everywhere for the same source.
       type: str
+    revision:
+      description: >-
+        The commit that is checked out where the source is in a git checkout, with C(-dirty) for changes that are not
+        committed; else the hash. Not with O(state=described).
+      type: str
     changed:
       description: Whether the host's copy differed. Not with O(state=described).
       type: bool

@@ -67,27 +67,14 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.fullstack.docker.plugins.module_utils import image_cleanup, ledger
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import PROJECT_LABEL, Image, disposable
-
-FORMAT = "{{.ID}}\t{{.Repository}}\t{{.Tag}}\t{{.CreatedAt}}"
-
-
-def images(docker: DockerCli) -> list[Image]:
-    """Return the named images of the host, the newest first."""
-    lines = docker.run(["image", "ls", "--no-trunc", "--format", FORMAT]).splitlines()
-    found = [Image(*line.split("\t")) for line in lines]
-    return sorted(found, key=lambda image: image.created, reverse=True)
 
 
 def clean(docker: DockerCli, keep: int, cache_days: int, check_mode: bool) -> tuple[list[str], str]:
     """Remove, or tell what would be removed; return the images and what was said of the build cache."""
-    used = docker.used_images()
-    removed = disposable(images(docker), docker.project, used, keep)
-    label = f"label={PROJECT_LABEL}={docker.project}"
-    query = ["image", "ls", "--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", label]
-    nameless = set(docker.run(query).split())
-    removed += sorted(nameless - used)
+    needed = ledger.needed(ledger.LedgerFile(docker.directory).read(), keep)
+    removed = image_cleanup.disposable(docker, keep, needed)
     cache = ""
     if not check_mode:
         for name in removed:
@@ -116,7 +103,7 @@ def main() -> None:
         module.fail_json(msg=f"keep: {parameters['keep']} would leave nothing to roll back to; 1 is the least")
     try:
         removed, cache = clean(docker, parameters["keep"], parameters["cache_days"], module.check_mode)
-    except DockerError as error:
+    except (DockerError, ledger.LedgerError) as error:
         module.fail_json(msg=str(error))
     after = "".join(f"remove {name}\n" for name in removed)
     freed = bool(cache) and not cache.endswith("0B")
