@@ -191,7 +191,7 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         ``compose``, ``environment`` (text of .env), ``files``, ``directories``, ``validate`` and ``secret_files`` (for
         file_tree), ``volumes``, ``published``, ``builds`` (for compose_stack), ``path_sources`` and ``git_sources``,
         ``database``, ``database_passwords``, ``migration``, ``reloads``, ``image_commands``, ``notices`` (sentences for
-        the operator).
+        the operator), ``description`` (what of this a rollback has to know, no secret in it).
 
     Raises:
         ModelError: a part is malformed, or two of them describe the same service.
@@ -287,6 +287,11 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         "reloads": reloads,
         "image_commands": image_commands,
         "notices": notices,
+        "description": {
+            "builds": [{key: one[key] for key in ("service", "image") if key in one} for one in builds],
+            "image_commands": image_commands,
+            **{key: singles[key] for key in ("database", "migration", "rolling")},
+        },
     }
 
 

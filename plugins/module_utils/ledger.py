@@ -43,7 +43,7 @@ class Image:
 class Entry:
     """One release.
 
-    ``release`` is its id: the time of its start in UTC, so that ids sort as the releases came. ``images`` are by
+    ``release`` is its id: the time of the entry in UTC, so that ids sort as the releases came. ``images`` are by
     service, ``sources`` (a commit, or the hash of the files) by name of the source. ``schema`` is the revision that
     the database was at, none where nothing tells. ``cause`` says why it failed, ``target`` the release gone back to.
     """
@@ -125,7 +125,7 @@ def serialise(entries: Iterable[Entry]) -> str:
 
 
 def next_id(entries: Sequence[Entry], now: datetime) -> str:
-    """Return the id of a release that starts now; later than all others, whatever the clock says."""
+    """Return the id of a release that is written down now; later than all others, whatever the clock says."""
     wanted = now.astimezone(timezone.utc).strftime(_ID)
     if not entries or wanted > entries[-1].release:
         return wanted
@@ -227,7 +227,7 @@ def rows(entries: Sequence[Entry], running: Mapping[str, Image]) -> list[list[st
     lines = [_row(entry, in_use=entry is now and entry.ids == _ids(running)) for entry in reversed(entries)]
     stray = strangers(entries, running)
     if stray:
-        lines.insert(0, ["-", _several(f"{service} {_short(image.id)}" for service, image in sorted(stray.items())), "-", "-", "-", "now", UNMANAGED])
+        lines.insert(0, ["-", _pictures(stray), "-", "-", "-", "now", UNMANAGED])
     return [[name.upper() for name in COLUMNS], *lines]
 
 
@@ -241,13 +241,17 @@ def _row(entry: Entry, *, in_use: bool) -> list[str]:
     outcome += f": {first_line[:80]}" if first_line else ""
     return [
         entry.release,
-        _several(f"{service} {_short(image.id)}" for service, image in sorted(entry.images.items())),
+        _pictures(entry.images),
         _several(_short(revision) for revision in entry.sources.values()),
         entry.schema or "-",
         entry.who,
         entry.when,
         f"{outcome}, in use" if in_use else outcome,
     ]
+
+
+def _pictures(images: Mapping[str, Image]) -> str:
+    return _several(f"{service} {_short(image.id)}" for service, image in sorted(images.items()))
 
 
 def _short(text: str) -> str:

@@ -55,7 +55,8 @@ options:
   migration:
     description: >-
       The one-shot C(service), the service whose image it migrates for (C(of)), and C(revision_query), the SQL that
-      tells which revision the schema is at (empty where nothing tells). Empty for none.
+      tells which revision the schema is at (empty where nothing tells), and C(downgrade), the command that takes it
+      back to the revision added as its last argument. Empty for none.
     type: dict
     default: {}
   image_commands:
@@ -99,6 +100,24 @@ options:
     description: Who deploys, for the ledger.
     type: str
     default: unknown
+  rollback:
+    description: >-
+      Goes back to an earlier release of the ledger instead of making one, by the images that it left on the host.
+      Nothing is built, pulled or migrated, and the configuration on the host stays as it is; all that is not said here
+      is read from C(infra/stack.json), where the last deployment wrote it.
+    type: dict
+    suboptions:
+      release:
+        description: Id of the release; empty is the one before the release in use.
+        type: str
+        default: ""
+      schema:
+        description: >-
+          What becomes of a schema that has another revision than that release had: V(keep) it, or V(downgrade) it
+          by the image in use now, once the older one serves. Without either, it is refused.
+        type: str
+        choices: ["", keep, downgrade]
+        default: ""
   keep:
     description: Releases before the one in use whose images are kept for a rollback; older ones are removed.
     type: int
@@ -134,6 +153,13 @@ EXAMPLES = r"""
     migration:
       service: migrate
       of: backend
+
+- name: Go back to the release before
+  fullstack.docker.compose_stack:
+    project: shop
+    directory: /opt/shop
+    rollback:
+      schema: keep
 """
 
 RETURN = r"""
@@ -175,6 +201,8 @@ from ansible_collections.fullstack.docker.plugins.module_utils.compose_model imp
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 
 CURRENT = "current"
+# What a rollback has to know of the stack, below the project's folder
+DESCRIPTION = "infra/stack.json"
 # Characters that the ledger keeps of why a release failed, the last ones
 CAUSE_LENGTH = 4000
 
@@ -185,7 +213,7 @@ class Stack:
     def __init__(self, module: AnsibleModule, docker: DockerCli) -> None:
         self.module = module
         self.docker = docker
-        self.parameters: dict[str, Any] = module.params
+        self.parameters: dict[str, Any] = dict(module.params)
         self.actions: list[str] = []
         self.seconds: dict[str, float] = {}
         self.releases: dict[str, str] = {}
@@ -207,6 +235,9 @@ class Stack:
 
     def run(self) -> None:
         """Compare, then do what is missing, in order."""
+        if self.parameters["rollback"] is not None:
+            self.roll_back(**self.parameters["rollback"])
+            return
         self.entries = self.ledger.read()
         with self.step("volumes"):
             self.create_volumes()
@@ -219,6 +250,93 @@ class Stack:
             new = self.bring_about(model)
         self.forget_secrets()
         self.record_success(ledger.SUCCEEDED, new=new)
+
+    def roll_back(self, release: str, schema: str) -> None:
+        """Bring the images of an earlier release back into service."""
+        self.parameters |= self.described_by_last()
+        entries = self.ledger.read()
+        model = self.docker.model()
+        self.images = {name: service["image"] for name, service in model["services"].items()}
+        running = {one.service: one.image_id for one in self.docker.containers() if one.running}
+        target = ledger.select(entries, release, running)
+        self.images |= self.images_of(target)
+        revision = self.schema_to_go_back_to(target, schema)
+        newer = running.get(self.parameters["migration"].get("of", ""))
+        self.entries = entries  # what fails from here on is an entry of its own
+        with self.command_files():
+            self.bring_about(model)
+        try:
+            if revision and newer:
+                with self.step("downgrade"):
+                    self.downgrade(newer, revision)
+        finally:
+            self.record_success(ledger.ROLLED_BACK, new=False, target=target)
+
+    def described_by_last(self) -> dict[str, Any]:
+        """Return the parameters that the last deployment left for who comes without the inventory."""
+        path = self.docker.directory / DESCRIPTION
+        try:
+            found: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError) as error:
+            raise DockerError(f"{path} cannot be read ({error}); nothing was touched. Run site.yml once") from None
+        return found
+
+    def images_of(self, target: ledger.Entry) -> dict[str, str]:
+        """Return what the images of an earlier release are known by now, by service; they have to be there."""
+        there = self.docker.image_ids([part for image in target.images.values() for part in (image.id, image.name)])
+        gone = [image.name or image.id for image in target.images.values() if image.id not in there]
+        if gone:
+            raise ledger.LedgerError(
+                f"release {target.release}: its image {', '.join(gone)} is no longer on the host; nothing was touched. "
+                "Name another release, or deploy its source again"
+            )
+        built = {build["service"] for build in self.parameters["builds"]}
+        named = self.docker.image_ids(self.images[service] for service in target.images if service not in built)
+        for service, image in target.images.items():
+            if service not in built and named.get(self.images.get(service, "")) != image.id:
+                raise ledger.LedgerError(
+                    f"release {target.release}: {service} ran {image.name}, which is not made on this host; set that "
+                    "image in the inventory, and run playbooks/release.yml"
+                )
+        return {
+            service: image.name if there.get(image.name) == image.id else image.id
+            for service, image in target.images.items()
+            if service in built
+        }
+
+    def schema_to_go_back_to(self, target: ledger.Entry, how: str) -> str:
+        """Return the revision to downgrade the schema to, empty to leave it; refuse what nobody has decided."""
+        now = self.schema()
+        if now is None or now == target.schema:
+            return ""
+        differ = (
+            f"the schema is at revision {now}, and release {target.release} had {target.schema or 'an unknown one'}"
+        )
+        if how == "keep":
+            self.module.warn(f"{differ}; it is kept")
+            return ""
+        if how == "":
+            raise ledger.LedgerError(
+                f"{differ}. Nothing was touched. If the older code works with the newer schema, add -e "
+                "rollback_schema=keep; to take the migrations back, which may lose data, -e rollback_schema=downgrade"
+            )
+        if not target.schema or not self.parameters["migration"].get("downgrade"):
+            raise ledger.LedgerError(
+                f"{differ}; nothing was touched. There is no revision, or no fastapi_backend_downgrade_command, to "
+                "downgrade by; use -e rollback_schema=keep"
+            )
+        self.module.warn(f"{differ}; it is taken back")
+        return target.schema
+
+    def downgrade(self, image: str, revision: str) -> None:
+        """Take the schema back in a container of the newer image, which alone knows how."""
+        migration = self.parameters["migration"]
+        self.actions.append(f"downgrade the schema to {revision}")
+        if self.module.check_mode:
+            return
+        override = json.dumps({"services": {migration["service"]: {"image": image}}})
+        command = ["run", "--rm", "--no-TTY", "--no-deps", migration["service"], *migration["downgrade"], revision]
+        self.docker.compose(*command, override=override)
 
     def forget_secrets(self) -> None:
         """Remove the files of secrets that are wanted no more; until here the old containers could need them."""
@@ -257,7 +375,7 @@ class Stack:
             self.up([service for service in data if service in todo], containers)
         with self.step("roles"):
             self.reconcile_roles(running=not self.module.check_mode or self.serving(containers))
-        if of and self.release_changes(of, wanted, containers):
+        if of and self.parameters["rollback"] is None and self.release_changes(of, wanted, containers):
             with self.step("migration"):
                 self.migrate(migration)
         if late:
@@ -430,7 +548,7 @@ class Stack:
     def move_current(self) -> None:
         """Let ``current`` name the images of this release."""
         for build in self.parameters["builds"]:
-            name, moving = self.released(build), f"{build['image']}:{CURRENT}"
+            name, moving = self.images[build["service"]], f"{build['image']}:{CURRENT}"
             ids = self.docker.image_ids([name, moving])
             if ids.get(name) == ids.get(moving):
                 continue
@@ -452,7 +570,7 @@ class Stack:
     def reconcile_roles(self, running: bool) -> None:
         """Bring database roles and passwords to their described state, over the server's own socket."""
         database, passwords = self.parameters["database"], self.parameters["database_passwords"]
-        if not database or not running:
+        if not database or not passwords or not running:
             return
         query = stack_plan.roles_query(passwords, database["name"])
         statements = stack_plan.role_statements(database, passwords, json.loads(self.sql(query)))
@@ -516,11 +634,12 @@ class Stack:
             self.actions.append(f"record {', '.join(sorted(found))} as unmanaged: no release has the image that runs")
             self.record(ledger.UNMANAGED, running)
 
-    def record_success(self, outcome: str, *, new: bool, target: str = "") -> None:
+    def record_success(self, outcome: str, *, new: bool, target: ledger.Entry | None = None) -> None:
         """Write this release to the ledger, unless it is there, and remove the images of the oldest."""
         images = self.release_images()
         now = ledger.current(self.entries or [])
-        if not images or not (new or now is None or now.images != images):
+        ids = {service: image.id for service, image in images.items()}
+        if not images or not (new or now is None or now.ids != ids):
             return
         self.actions.append(f"record the release in {ledger.FILE}")
         with self.step("record"):
@@ -537,14 +656,24 @@ class Stack:
         except (DockerError, OSError) as error:
             self.module.warn(f"the failed release could not be written to {self.ledger.path}: {error}")
 
-    def record(self, outcome: str, images: dict[str, ledger.Image], *, cause: str = "", target: str = "") -> str:
+    def record(
+        self,
+        outcome: str,
+        images: dict[str, ledger.Image],
+        *,
+        cause: str = "",
+        target: ledger.Entry | None = None,
+    ) -> str:
         """Write an entry to the ledger and return its id."""
         if self.module.check_mode:
             return ""
         now = datetime.now(timezone.utc)
         entries = self.entries or []
-        # Nobody knows what was started by hand was made from
-        sources = {} if outcome == ledger.UNMANAGED else {**self.parameters["sources"], **self.parameters["revisions"]}
+        sources = {**self.parameters["sources"], **self.parameters["revisions"]}
+        if target:
+            sources = dict(target.sources)
+        elif outcome == ledger.UNMANAGED:  # nobody knows
+            sources = {}
         entry = ledger.Entry(
             release=ledger.next_id(entries, now),
             outcome=outcome,
@@ -554,7 +683,7 @@ class Stack:
             sources=sources,
             schema=self.schema(),
             cause=cause,
-            target=target,
+            target=target.release if target else "",
         )
         self.entries = ledger.append(entries, entry, self.parameters["keep"])
         self.ledger.write(self.entries)
@@ -634,6 +763,13 @@ def main() -> None:
             "timeout": {"type": "int", "default": 180},
             "revisions": {"type": "dict", "default": {}},
             "who": {"type": "str", "default": "unknown"},
+            "rollback": {
+                "type": "dict",
+                "options": {
+                    "release": {"type": "str", "default": ""},
+                    "schema": {"type": "str", "choices": ["", "keep", "downgrade"], "default": ""},
+                },
+            },
             "keep": {"type": "int", "default": 5},
         },
         supports_check_mode=True,
