@@ -342,8 +342,8 @@ class Site:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         return Run(done.returncode, done.stdout + done.stderr)
 
-    def apply(self, *arguments: str, **variables: Any) -> Run:
+    def apply(self, *arguments: str, playbook: str = "site.yml", **variables: Any) -> Run:
         """Run it with further arguments and variables; it has to succeed."""
-        done = self.run(*arguments, **variables)
+        done = self.run(*arguments, playbook=playbook, **variables)
         assert done.code == 0, done.output
         return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets as random_secrets
 from dataclasses import dataclass
@@ -230,3 +231,39 @@ def test_changed_password_is_not_shown(rotated: Change, new: Passwords, name: st
     # Given on the command line here, which Ansible repeats nowhere else than in its own first lines
     said = rotated.run.output.partition("PLAY [")[2]
     assert getattr(new, name) not in said
+
+
+# --- back to an earlier release -----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def earlier(rotated: object, compose: Compose) -> str:
+    """Return the last release of the source as it was."""
+    ledger = json.loads(compose.output("cat releases.json"))["releases"]
+    running = ledger[-1]["images"]["backend"]["id"]
+    return str(next(one["release"] for one in reversed(ledger) if one["images"]["backend"]["id"] != running))
+
+
+def test_a_release_that_never_was_is_refused_and_those_there_are_named(
+    earlier: str, site: Site, compose: Compose
+) -> None:
+    before = compose.ids()
+    refused = site.run(playbook="playbooks/rollback.yml", release="19700101-000000")
+    assert refused.code != 0
+    assert earlier in refused.said
+    assert compose.ids() == before
+
+
+@pytest.fixture(scope="module")
+def went_back(earlier: str, site: Site) -> Run:
+    """Go back, with nothing but the name of the release."""
+    return site.apply(playbook="playbooks/rollback.yml", release=earlier)
+
+
+def test_earlier_release_is_what_runs(went_back: Run, web: Web) -> None:
+    assert web.get("/api/health").json() == {"status": "ok"}
+
+
+def test_ledger_tells_of_it(went_back: Run, earlier: str, site: Site) -> None:
+    listed = site.apply(playbook="playbooks/releases.yml")
+    assert f"rolled back to {earlier}, in use" in listed.said
