@@ -241,7 +241,8 @@ def earlier(rotated: object, compose: Compose) -> str:
     """Return the last release of the source as it was."""
     ledger = json.loads(compose.output("cat releases.json"))["releases"]
     running = ledger[-1]["images"]["backend"]["id"]
-    return str(next(one["release"] for one in reversed(ledger) if one["images"]["backend"]["id"] != running))
+    succeeded = [one for one in reversed(ledger) if one["outcome"] == "succeeded"]
+    return str(next(one["release"] for one in succeeded if one["images"]["backend"]["id"] != running))
 
 
 def test_a_release_that_never_was_is_refused_and_those_there_are_named(
