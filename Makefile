@@ -19,6 +19,10 @@ demo: setup ## Deploy the example to a throwaway host on this machine: http://lo
 demo-down: ## Remove the throwaway host
 	@python3 tests/demo down
 
+.PHONY: dev
+dev: setup ## Bring up the development environment of the example here: http://localhost:8420
+	@.venv/bin/ansible-playbook playbooks/dev.yml --inventory inventories/dev
+
 .PHONY: test
 test: setup ## Run everything: linters, unit tests, the application's tests, Molecule scenarios
 	@$(PYTHON) tests/run

@@ -8,6 +8,8 @@ from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.fullstack.docker.plugins.module_utils import development
+from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import digest
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     ARGUMENT_SPEC,
     Request,
@@ -28,9 +30,17 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = self._execute_module(module_name="fullstack.docker.preflight", task_vars=task_vars)
         if result.get("failed"):
             return result
-        found = problems(cast("Request", arguments), result["host"])
+        request = cast("Request", arguments)
+        if arguments["sources"]:
+            head = "This machine was refused, and nothing was started:"
+            developer = result["developer"]
+            found = development.problems(request, result["host"], developer, arguments["sources"])
+            developer["dependencies"] = {name: digest(files) for name, files in developer["dependencies"].items()}
+        else:
+            head = "This host was refused, and nothing was deployed:"
+            found = problems(request, result["host"])
         result["problems"] = found
         if found:
             result["failed"] = True
-            result["msg"] = "\n".join(["This host was refused, and nothing was deployed:", *found])
+            result["msg"] = "\n".join([head, *found])
         return result

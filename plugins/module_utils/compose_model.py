@@ -40,6 +40,7 @@ SERVICE_DEFAULTS: Tree = {
 NETWORKS = ("frontend", "backend")
 CONFIG_LABEL = "fullstack.docker.config"
 SECRETS_LABEL = "fullstack.docker.secrets"
+INPUTS_LABEL = "fullstack.docker.inputs"
 BUILD_CA_PATH = "infra/docker/build_ca.crt"
 _SOURCE_KEYS = {"path": ("src", "ignore", "keep", "variable"), "git": ("url", "version"), "none": ()}
 _PLAIN_ENV = re.compile(r"^[\w@%+=:,./-]*$")
@@ -145,7 +146,7 @@ def _owned_files(folder: str, owned: Mapping[str, Any]) -> list[Tree]:
         {
             "path": f"secrets/{folder}/{target}",
             "content": content,
-            "mode": "0400",
+            "mode": owned.get("mode", "0400"),
             "owner": str(owned["uid"]),
             "group": str(owned["gid"]),
         }
@@ -185,7 +186,9 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
             runs), ``reloads`` (the signal that makes a service read such a folder again), ``image_commands`` (by
             service: the env_file that ENTRYPOINT and CMD of its image are written to).
         settings: ``project`` (name of the Compose project), ``directory`` (on the host), ``cpus`` (cores of the host,
-            or none while unknown), ``build_network``, ``build_ca`` (content of a CA bundle for builds, or empty).
+            or none while unknown), ``build_network``, ``build_ca`` (content of a CA bundle for builds, or empty),
+            ``development`` (volumes belong to the project, so that ``down -v`` removes them, and an image carries a
+            fingerprint of what it was built from).
 
     Returns:
         ``compose``, ``environment`` (text of .env), ``files``, ``directories``, ``validate`` and ``secret_files`` (for
@@ -198,6 +201,7 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
     """
     _check(parts)
     project = settings["project"]
+    development = settings.get("development", False)
     services: Tree = {}
     secrets: Tree = {}
     volumes: Tree = {}
@@ -234,10 +238,11 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         for key in singles:
             singles[key] = part.get(key, {}) or singles[key]
         for name, volume in part.get("volumes", {}).items():
-            volumes[name] = {"name": f"{project}_{name}", "external": True, "labels": volume.get("labels", {})}
+            volumes[name] = {"name": f"{project}_{name}", "labels": volume.get("labels", {})}
         files.extend({"path": path, "content": text} for path, text in part.get("build_files", {}).items())
         for name, definition in part.get("services", {}).items():
-            service, asked = clamp_cpus(reserve_cpus(merge(SERVICE_DEFAULTS, definition)), settings.get("cpus"))
+            said = {key: value for key, value in merge(SERVICE_DEFAULTS, definition).items() if value is not None}
+            service, asked = clamp_cpus(reserve_cpus(said), settings.get("cpus"))
             if asked is not None:
                 notices.append(f"{name}: a limit of {asked} CPUs is cut to the {settings['cpus']} that the host has")
             if "test" in service.get("healthcheck", {}):
@@ -245,6 +250,10 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
             if "build" in service:
                 service["build"] = merge(service["build"], _build_extras(settings))
             services[name] = service
+
+    if development:
+        for entry in builds:
+            services[entry["service"]]["build"]["labels"] = {INPUTS_LABEL: digest(entry["inputs"])}
 
     for part in parts.values():
         for name, configured in part.get("config_files", {}).items():
@@ -265,7 +274,10 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         "name": project,
         "services": services,
         "networks": {name: {} for name in NETWORKS},
-        "volumes": {name: {"name": volume["name"], "external": True} for name, volume in volumes.items()},
+        "volumes": {
+            name: volume if development else {"name": volume["name"], "external": True}
+            for name, volume in volumes.items()
+        },
         "secrets": secrets,
     }
     if settings.get("build_ca"):

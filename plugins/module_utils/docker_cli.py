@@ -31,11 +31,11 @@ _ENVIRONMENT = {"COMPOSE_ANSI": "never", "COMPOSE_MENU": "0", "DOCKER_CLI_HINTS"
 class DockerCli:
     """Commands of the engine and of Compose for one project."""
 
-    def __init__(self, runner: Runner, project: str, directory: str) -> None:
+    def __init__(self, runner: Runner, project: str, directory: str, compose_file: str = "compose.yml") -> None:
         self._runner = runner
         self.project = project
         self.directory = Path(directory)
-        self.compose_file = self.directory / "compose.yml"
+        self.compose_file = self.directory / compose_file
         self.env_file = self.directory / ".env"
 
     def run(self, arguments: Sequence[str], stdin: str | None = None, ok: Iterable[int] = (0,)) -> str:

@@ -88,8 +88,29 @@ ARGUMENT_SPEC: dict[str, Any] = {
     },
     "package_version": {"type": "str", "default": "latest"},
     "data_root": {"type": "path"},
+    "sources": {
+        "type": "dict",
+        "default": {},
+    },
 }
 """Arguments of the module and of the action plugin alike."""
+
+DEPENDENCY_FILES = (
+    "pyproject.toml",
+    "uv.lock",
+    "requirements.txt",
+    "requirements-dev.txt",
+    "package.json",
+    "pnpm-lock.yaml",
+    "pnpm-workspace.yaml",
+    "package-lock.json",
+    "npm-shrinkwrap.json",
+    ".npmrc",
+)
+"""Files of a source that say what it depends on."""
+
+MAJOR_LABEL = "fullstack.docker.postgres.major"
+"""Label that a data volume gets when it is made: the major version of PostgreSQL."""
 
 LIBC_LABEL = "fullstack.docker.postgres.libc"
 """Label that a data volume gets when it is made: the C library its indexes were sorted by."""

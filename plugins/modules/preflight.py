@@ -108,6 +108,13 @@ options:
     description: Version of the engine that is going to be installed, or V(latest).
     type: str
     default: latest
+  sources:
+    description: >-
+      Makes it a development environment. Folders on the host with the application's source, by name: C(path), and
+      C(variable), which names it, for the message. What says what they depend on is read, and compared with their
+      lock file.
+    type: dict
+    default: {}
   data_root:
     description: Data directory that the engine is going to be configured with.
     type: path
@@ -154,6 +161,13 @@ problems:
   sample:
     - "nginx_frontend_port: 8420 on 0.0.0.0 is held by process nginx (pid 812), which is not part
       of project shop; stop it or choose another port"
+developer:
+  description: >-
+    The user who is logged in, as whom containers of a development environment run, and what their sources depend on
+    (from the action plugin a fingerprint of it).
+  returned: with O(sources)
+  type: dict
+  sample: {uid: 1000, gid: 1000, user: "1000:1000"}
 host:
   description: What was read from the host.
   type: dict
@@ -275,6 +289,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fullstack.docker.plugins.module_utils import firewall
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     ARGUMENT_SPEC,
+    DEPENDENCY_FILES,
     KNOWN_PACKAGES,
     PS_FORMAT,
     Cluster,
@@ -562,10 +577,38 @@ def read_host(request: Request) -> Host:
     }
 
 
+def read_dependencies(folder: str) -> dict[str, str] | None:
+    """Return the files of a source that say what it depends on, by name; None where there is no such folder."""
+    if not os.path.isdir(folder):
+        return None
+    return {name: text for name in DEPENDENCY_FILES if (text := read(os.path.join(folder, name)))}
+
+
+def read_developer(sources: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """Return who runs this, what Docker says to them, and what their sources depend on."""
+    info = read_json(output(["docker", "info", "--format", "{{json .}}"]))
+    rootless = any("name=rootless" in option for option in info.get("SecurityOptions") or [])
+    uid, gid = os.getuid(), os.getgid()
+    # In a rootless engine the developer is root inside, and nobody else
+    inside = (0, 0) if rootless else (uid, gid)
+    return {
+        "uid": uid,
+        "gid": gid,
+        "container_uid": inside[0],
+        "container_gid": inside[1],
+        "user": f"{inside[0]}:{inside[1]}",
+        "client": shutil.which("docker") is not None,
+        "engine_error": " ".join(info.get("ServerErrors") or []),
+        "dependencies": {name: read_dependencies(source["path"]) for name, source in sources.items()},
+    }
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    module.exit_json(changed=False, problems=[], host=read_host(module.params))
+    sources = module.params["sources"]
+    developer = {"developer": read_developer(sources)} if sources else {}
+    module.exit_json(changed=False, problems=[], host=read_host(module.params), **developer)
 
 
 if __name__ == "__main__":

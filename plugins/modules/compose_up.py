@@ -1,0 +1,210 @@
+#!/usr/bin/python
+"""Module compose_up: bring a development environment up."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: compose_up
+short_description: Bring a development environment up
+version_added: 0.1.0
+author: The fullstack.docker maintainers
+description:
+  - Builds the images whose inputs changed, starts the database and reconciles its roles where it did not run or its
+    secrets changed, then brings everything up and waits for its health.
+  - Keeps no releases; M(fullstack.docker.compose_stack) does that in production.
+options:
+  project:
+    description: Name of the Compose project.
+    type: str
+    required: true
+  directory:
+    description: Folder of the project.
+    type: path
+    required: true
+  compose_file:
+    description: Name of the Compose file in O(directory).
+    type: str
+    default: dev.compose.yml
+  builds:
+    description: >-
+      Images made here: C(service), C(image) (the repository, whose tag V(current) is used) and C(inputs), what
+      decides its content beside the source that is mounted.
+    type: list
+    elements: dict
+    default: []
+  folders:
+    description: Folders that are made when missing, since the engine would make them as root to mount something there.
+    type: list
+    elements: path
+    default: []
+  database:
+    description: "The PostgreSQL service whose roles are reconciled: C(service), C(superuser), C(name), C(owner)."
+    type: dict
+    default: {}
+  database_passwords:
+    description: Password of each database role, by its name.
+    type: dict
+    default: {}
+  reconcile:
+    description: Reconcile the roles of a database that runs already, too.
+    type: bool
+    default: false
+  timeout:
+    description: Seconds that services get to become healthy.
+    type: int
+    default: 180
+attributes:
+  check_mode:
+    support: full
+    description: Tells what would be built and which services do not serve; builds and starts nothing.
+  diff_mode:
+    support: none
+  platform:
+    platforms: posix
+    support: full
+    description: A machine with Docker Engine and Compose.
+"""
+
+EXAMPLES = r"""
+- name: Bring the environment up
+  fullstack.docker.compose_up:
+    project: shop-dev
+    directory: /home/ada/shop/.fullstack
+    builds:
+      - service: backend
+        image: shop-dev-backend
+        inputs: [the text of the Dockerfile]
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be, in order.
+  returned: always
+  type: list
+  elements: str
+seconds:
+  description: How long Compose took to bring everything up.
+  returned: always
+  type: float
+"""
+
+import json
+import os
+import time
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.fullstack.docker.plugins.module_utils import stack_plan
+from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import INPUTS_LABEL, digest
+from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+
+
+class Environment:
+    """One run over one development environment."""
+
+    def __init__(self, module: AnsibleModule, docker: DockerCli) -> None:
+        self.module = module
+        self.docker = docker
+        self.parameters: dict[str, Any] = dict(module.params)
+        self.actions: list[str] = []
+        self.seconds = 0.0
+
+    def run(self) -> None:
+        """Do what is missing, in order."""
+        before = self.docker.containers()
+        self.make_folders()
+        self.build()
+        if self.module.check_mode:
+            self.actions += [f"start {one.service}" for one in before if not one.serving] if before else ["start all"]
+            return
+        service = self.parameters["database"].get("service")
+        serves = any(one.service == service and one.serving for one in before)
+        if service and (not serves or self.parameters["reconcile"]):
+            self.up(service)
+            self.reconcile_roles()
+        began = time.monotonic()
+        self.up()
+        self.seconds = round(time.monotonic() - began, 2)
+        known = {one.id: one.status for one in before}
+        after = self.docker.containers()
+        self.actions += [f"start {one.service}" for one in after if known.get(one.id) != one.status]
+        gone = known.keys() - {one.id for one in after}
+        self.actions += sorted(f"remove {one.name}" for one in before if one.id in gone)
+
+    def make_folders(self) -> None:
+        """Make the folders that something is mounted on, as the user's own."""
+        for folder in self.parameters["folders"]:
+            if not os.path.isdir(folder):
+                self.actions.append(f"make {folder}")
+                if not self.module.check_mode:
+                    os.makedirs(folder)
+
+    def build(self) -> None:
+        """Build the images that are missing or were built from something else."""
+        stale = []
+        for build in self.parameters["builds"]:
+            labels = (self.docker.image_config(f"{build['image']}:current") or {}).get("Labels") or {}
+            if labels.get(INPUTS_LABEL) != digest(build["inputs"]):
+                stale.append(build["service"])
+        self.actions += [f"build {service}" for service in stale]
+        if stale and not self.module.check_mode:
+            self.docker.compose("--progress", "plain", "build", *stale)
+
+    def up(self, *services: str) -> None:
+        """Start services, all without a name, and wait for their health."""
+        try:
+            self.docker.compose(
+                "--progress", "quiet", "up", "--detach", "--no-build", "--remove-orphans",
+                "--wait", "--wait-timeout", str(self.parameters["timeout"]), *services,
+            )  # fmt: skip
+        except DockerError as error:
+            failed = [one for one in self.docker.containers() if not one.serving]
+            evidence = "\n".join(f"--- last lines of {one.name}:\n{self.docker.logs(one.id)}" for one in failed)
+            raise DockerError(f"{error}\n{evidence}") from error
+
+    def reconcile_roles(self) -> None:
+        """Bring database roles and passwords to their described state, over the server's own socket."""
+        database, passwords = self.parameters["database"], self.parameters["database_passwords"]
+        state = json.loads(self.sql(stack_plan.roles_query(passwords, database["name"])))
+        statements = stack_plan.role_statements(database, passwords, state)
+        self.actions += [description for description, _sql in statements]
+        if statements:
+            self.sql("BEGIN;" + "".join(sql for _description, sql in statements) + "COMMIT;")
+
+    def sql(self, text: str) -> str:
+        """Run SQL as the superuser inside the database container; the text travels over standard input."""
+        database = self.parameters["database"]
+        psql = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
+        psql += ["--username", database["superuser"], "--dbname", database["name"]]
+        return self.docker.compose("exec", "--no-TTY", database["service"], *psql, stdin=text)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "project": {"type": "str", "required": True},
+            "directory": {"type": "path", "required": True},
+            "compose_file": {"type": "str", "default": "dev.compose.yml"},
+            "builds": {"type": "list", "elements": "dict", "default": []},
+            "folders": {"type": "list", "elements": "path", "default": []},
+            "database": {"type": "dict", "default": {}},
+            "database_passwords": {"type": "dict", "default": {}, "no_log": True},
+            "reconcile": {"type": "bool", "default": False},
+            "timeout": {"type": "int", "default": 180},
+        },
+        supports_check_mode=True,
+    )
+    parameters = module.params
+    docker = DockerCli(module, parameters["project"], parameters["directory"], parameters["compose_file"])
+    environment = Environment(module, docker)
+    try:
+        environment.run()
+    except DockerError as error:
+        module.fail_json(msg=str(error), changed=bool(environment.actions), actions=environment.actions)
+    module.exit_json(changed=bool(environment.actions), actions=environment.actions, seconds=environment.seconds)
+
+
+if __name__ == "__main__":
+    main()
