@@ -267,6 +267,7 @@ def parts(*, full: bool) -> list[Part]:
                 Command((mypy, "-p", "ansible_collections.fullstack.docker.plugins")),
                 Command((mypy, "tests", "docs", "molecule")),
                 Command((program("ansible-lint"),)),
+                Command((program("antsibull-changelog"), "lint")),
             ),
         ),
         Part(
@@ -287,6 +288,7 @@ def parts(*, full: bool) -> list[Part]:
             (prepare_backend, prepare_servers),
         ),
         Part("app frontend", (Command((*frontend, "test"), FRONTEND),), (prepare_frontend,)),
+        Part("galaxy", (Command((program("pytest"), "-q", "tests/galaxy")),)),
     ]
     for name in scenarios():
         test = Command((program("molecule"), "test", "--scenario-name", name))

@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.fullstack.docker.plugins.module_utils.certificates import problems
+from ansible_collections.fullstack.docker.plugins.plugin_utils.certificates import problems
 
 SPEC: dict[str, Any] = {
     "certificate_file": {"type": "path", "required": True},

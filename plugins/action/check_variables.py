@@ -10,12 +10,12 @@ from typing import Any
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.fullstack.docker.plugins.module_utils import secret_rules
 from ansible_collections.fullstack.docker.plugins.module_utils.check_variables import (
     Spec,
     Unusable,
     problems,
 )
+from ansible_collections.fullstack.docker.plugins.plugin_utils import secret_rules
 
 VARIABLE_FILES = (".yml", ".yaml", ".json", "")
 # Secrets whose form others decide: keys in PEM

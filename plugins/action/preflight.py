@@ -30,7 +30,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = self._execute_module(module_name="fullstack.docker.preflight", task_vars=task_vars)
         if result.get("failed"):
             return result
-        request = cast("Request", arguments)
+        request = cast(Request, arguments)
         if arguments["sources"]:
             head = "This machine was refused, and nothing was started:"
             developer = result["developer"]

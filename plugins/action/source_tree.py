@@ -24,6 +24,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.dockerignore impo
     read_patterns,
 )
 from ansible_collections.fullstack.docker.plugins.module_utils.source_tree import (
+    ARGUMENT_SPEC,
     Manifest,
     SourceTreeError,
     compare,
@@ -34,15 +35,6 @@ from ansible_collections.fullstack.docker.plugins.module_utils.source_tree impor
 )
 
 IGNORE_FILE = ".dockerignore"
-SOURCE_SPEC: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "src": {"type": "str", "required": True},
-    "dest": {"type": "path", "required": True},
-    "ignore": {"type": "list", "elements": "str", "default": []},
-    "keep": {"type": "list", "elements": "str", "default": []},
-    "required": {"type": "list", "elements": "str", "default": []},
-    "variable": {"type": "str"},
-}
 
 
 @dataclass(frozen=True)
@@ -152,21 +144,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the result for the task."""
         super().run(tmp, task_vars)
-        _result, params = self.validate_argument_spec(
-            argument_spec={
-                "sources": {
-                    "type": "list",
-                    "elements": "dict",
-                    "required": True,
-                    "options": SOURCE_SPEC,
-                },
-                "state": {
-                    "type": "str",
-                    "choices": ["present", "described"],
-                    "default": "present",
-                },
-            },
-        )
+        _result, params = self.validate_argument_spec(argument_spec=ARGUMENT_SPEC)
         sources = self._read(params["sources"])
         if params["state"] == "described":
             return {
@@ -221,10 +199,10 @@ class ActionModule(ActionBase):
         self, sources: list[Source], task_vars: dict[str, Any] | None, archive: str | None = None
     ) -> dict[str, Any]:
         """Run the module of the same name on the host."""
-        wanted = [{"name": s.name, "dest": s.dest, "hash": s.hash} for s in sources]
+        wanted = [{"name": s.name, "src": s.root, "dest": s.dest, "_hash": s.hash} for s in sources]
         answer: dict[str, Any] = self._execute_module(
             module_name="fullstack.docker.source_tree",
-            module_args={"sources": wanted} | ({"archive": archive} if archive else {}),
+            module_args={"sources": wanted} | ({"_archive": archive} if archive else {}),
             task_vars=task_vars,
         )
         return answer

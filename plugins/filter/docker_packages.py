@@ -64,7 +64,7 @@ def docker_packages(host: dict[str, Any], settings: dict[str, Any]) -> dict[str,
     lacks = Settings.__required_keys__ - settings.keys()
     if lacks:
         raise AnsibleFilterError(f"docker_packages: settings lack {', '.join(sorted(lacks))}")
-    return dict(make_plan(cast("Host", host), cast("Settings", settings)))
+    return dict(make_plan(cast(Host, host), cast(Settings, settings)))
 
 
 class FilterModule:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 RULES = "/etc/fullstack-firewall.nft"
 """The rule set, as it is loaded."""
@@ -24,7 +24,7 @@ PORTS = "docker_host_firewall_ports"
 INSIDE = "docker_host_firewall_inside"
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}\*?")
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Network: TypeAlias = "ipaddress.IPv4Network | ipaddress.IPv6Network"
 
 
 class FirewallError(Exception):

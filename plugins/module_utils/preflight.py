@@ -331,7 +331,7 @@ def parse_listeners(table: str) -> list[Socket]:
     for line in table.splitlines()[1:]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == "0A":
-            address, _, port = fields[1].partition(":")
+            address, _colon, port = fields[1].partition(":")
             sockets.append(
                 {
                     "address": decode_address(address),
@@ -547,7 +547,7 @@ def engine_problems(request: Request, host: Host) -> Iterator[str]:
                 f"host, and an engine does not go back; pin that version or a later one"
             )
     elif others:
-        other = next(key for key, name in ENGINE_PACKAGES.items() if name == others[0])
+        other = {name: key for key, name in ENGINE_PACKAGES.items()}[others[0]]
         yield (
             f"docker_host_package_source: {source} would replace the installed {others[0]} by "
             f"{package}; set it to {other}, or remove {others[0]} first"

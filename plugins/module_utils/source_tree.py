@@ -16,6 +16,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ansible_collections.fullstack.docker.plugins.module_utils.dockerignore import (
     Rule,
@@ -25,6 +26,26 @@ from ansible_collections.fullstack.docker.plugins.module_utils.dockerignore impo
 
 Manifest = dict[str, str]
 CHUNK = 1 << 20
+ARGUMENT_SPEC: dict[str, Any] = {
+    "sources": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "src": {"type": "str", "required": True},
+            "dest": {"type": "path", "required": True},
+            "ignore": {"type": "list", "elements": "str", "default": []},
+            "keep": {"type": "list", "elements": "str", "default": []},
+            "required": {"type": "list", "elements": "str", "default": []},
+            "variable": {"type": "str"},
+            "_hash": {"type": "str"},
+        },
+    },
+    "state": {"type": "str", "choices": ["present", "described"], "default": "present"},
+    "_archive": {"type": "path"},
+}
+"""Options of both halves; the controller's passes on what begins with an underscore."""
 
 
 class SourceTreeError(ValueError):

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: check_certificate
 short_description: Refuse a TLS certificate that could not serve
 version_added: 0.1.0
-author: The fullstack.docker maintainers
+author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Fails with all that is wrong with a certificate, each with the variable and the remedy. It looks for a key that does
     not match, an expired certificate, names that are not in it and a broken chain.

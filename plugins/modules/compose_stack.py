@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: compose_stack
 short_description: Bring a Compose project to its described state
 version_added: 0.1.0
-author: The fullstack.docker maintainers
+author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Reads the project's C(compose.yml) and C(.env) on the host, compares them with the containers, and does what is
     missing, in the order that the project needs. It creates the external volumes, pulls and builds images side by

@@ -502,7 +502,7 @@ def read_connection_port(pid: int) -> int | None:
     while pid > 1:
         variables = read(f"/proc/{pid}/environ").split("\0")
         for variable in variables:
-            name, _, value = variable.partition("=")
+            name, _equals, value = variable.partition("=")
             if name == "SSH_CONNECTION" and len(value.split()) == 4:
                 return int(value.split()[3])
         fields = read(f"/proc/{pid}/stat").rpartition(")")[2].split()

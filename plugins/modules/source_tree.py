@@ -56,6 +56,9 @@ options:
       variable:
         description: The name of the variable that sets O(sources[].src), for messages.
         type: str
+      _hash:
+        description: Set by the action plugin for the host, not by you.
+        type: str
   state:
     description:
       - V(present) brings the sources to the host.
@@ -64,6 +67,9 @@ options:
     type: str
     choices: [present, described]
     default: present
+  _archive:
+    description: Set by the action plugin for the host, not by you.
+    type: path
 author:
   - The fullstack.docker maintainers (@fullstack-docker)
 attributes:
@@ -134,6 +140,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.fullstack.docker.plugins.module_utils.source_tree import (
+    ARGUMENT_SPEC,
     SourceTreeError,
     digest,
     observe,
@@ -200,7 +207,7 @@ def replace(sources: list[dict[str, Any]], archive: str) -> None:
     try:
         unpack(archive, fresh)
         for source in sources:
-            if digest(observe(fresh[source["name"]])) != source["hash"]:
+            if digest(observe(fresh[source["name"]])) != source["_hash"]:
                 raise SourceTreeError(f"{source['name']} changed on the controller while it was read; run it again")
         for source in sources:
             old = beside(source["dest"], "old")
@@ -218,31 +225,16 @@ def main() -> None:
 
     The action plugin passes each source's name, dest and hash, and in a second call the archive.
     """
-    module = AnsibleModule(
-        argument_spec={
-            "sources": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "dest": {"type": "path", "required": True},
-                    "hash": {"type": "str", "required": True},
-                },
-            },
-            "archive": {"type": "path"},
-        },
-        supports_check_mode=True,
-    )
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     sources: list[dict[str, Any]] = module.params["sources"]
     try:
-        if module.params["archive"] and not module.check_mode:
-            replace(sources, module.params["archive"])
+        if module.params["_archive"] and not module.check_mode:
+            replace(sources, module.params["_archive"])
             module.exit_json(changed=True, found={})
         found = {}
         for source in sources:
             manifest = observe(source["dest"])
-            if digest(manifest) != source["hash"]:
+            if digest(manifest) != source["_hash"]:
                 found[source["name"]] = manifest
     except SourceTreeError as error:
         module.fail_json(msg=str(error))

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: stack_cleanup
 short_description: Remove what a Compose project no longer needs
 version_added: 0.1.0
-author: The fullstack.docker maintainers
+author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Removes images of old releases of this project beyond the newest O(keep), images of it that have no name any more,
     and build cache that was not used for O(cache_days).

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: stack_releases
 short_description: Tell what was released of a Compose project
 version_added: 0.1.0
-author: The fullstack.docker maintainers
+author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Reads the ledger that M(fullstack.docker.compose_stack) writes, and compares it with what runs.
   - Changes nothing.

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: stack_status
 short_description: Tell how a Compose project is doing
 version_added: 0.1.0
-author: The fullstack.docker maintainers
+author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Reads services, health, replicas, releases, uptime, memory against limit, disk and certificate in one remote call.
   - Changes nothing.

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: vault_file
 short_description: Write random secrets into a vault file, encrypted at once
 version_added: 0.1.0
-author: The fullstack.docker maintainers
+author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Makes sure that a file of variables, encrypted by Ansible Vault, holds a value for each of the names. What is
     there is kept; what is missing gets a random value.

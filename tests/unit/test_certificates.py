@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from ansible_collections.fullstack.docker.plugins.module_utils.certificates import covers, problems
+from ansible_collections.fullstack.docker.plugins.plugin_utils.certificates import covers, problems
 
 NOW = datetime(2030, 6, 1, tzinfo=timezone.utc)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.fullstack.docker.plugins.module_utils.secret_rules import plain, weak, weakness
+from ansible_collections.fullstack.docker.plugins.plugin_utils.secret_rules import plain, weak, weakness
 
 NAMES = frozenset({"postgres_password", "fastapi_backend_secret_environment"})
 

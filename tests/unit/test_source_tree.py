@@ -328,8 +328,8 @@ def test_a_source_that_changed_while_it_was_read_leaves_the_old_tree(source: Pat
     before = read(source)
     (source / "app/main.py").write_text("app = 2\n")
     action.pack([before], str(archive))
-    sources = [{"name": "backend", "dest": str(dest), "hash": before.hash}]
-    result = run_module(source_tree.main, sources=sources, archive=str(archive))
+    sources = [{"name": "backend", "src": "/", "dest": str(dest), "_hash": before.hash}]
+    result = run_module(source_tree.main, sources=sources, _archive=str(archive))
     assert "changed on the controller while it was read" in result["msg"]
     assert seen(dest) == {".": "directory", "old": "0644"}
     assert sorted(path.name for path in tmp_path.glob(".opt*")) == []
@@ -342,12 +342,11 @@ def test_what_a_killed_run_left_is_cleared(source: Path, tmp_path: Path) -> None
         (tmp_path / f".opt.{word}" / "x").write_text("x")
     wanted = read(source)
     action.pack([wanted], str(archive))
-    sources = [{"name": "backend", "dest": str(dest), "hash": wanted.hash}]
-    assert run_module(source_tree.main, sources=sources, archive=str(archive))["changed"]
+    sources = [{"name": "backend", "src": "/", "dest": str(dest), "_hash": wanted.hash}]
+    assert run_module(source_tree.main, sources=sources, _archive=str(archive))["changed"]
     assert sorted(path.name for path in tmp_path.glob(".opt*")) == []
-    assert run_module(source_tree.main, sources=sources) == {"changed": False, "found": {}} | {
-        "invocation": {"module_args": {"archive": None, "sources": sources}}
-    }
+    again = run_module(source_tree.main, sources=sources)
+    assert (again["changed"], again["found"]) == (False, {})
 
 
 def test_a_destination_that_is_a_link_is_replaced_and_its_target_spared(source: Path, tmp_path: Path) -> None:
@@ -357,8 +356,8 @@ def test_a_destination_that_is_a_link_is_replaced_and_its_target_spared(source: 
     dest.symlink_to("elsewhere")
     wanted = read(source)
     action.pack([wanted], str(archive))
-    sources = [{"name": "backend", "dest": str(dest), "hash": wanted.hash}]
-    assert run_module(source_tree.main, sources=sources, archive=str(archive))["changed"]
+    sources = [{"name": "backend", "src": "/", "dest": str(dest), "_hash": wanted.hash}]
+    assert run_module(source_tree.main, sources=sources, _archive=str(archive))["changed"]
     assert (dest.is_symlink(), seen(dest)) == (False, SENT)
     assert (tmp_path / "elsewhere/precious").exists()
 

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 """Watch over the containers of one Compose project, and put right what Docker leaves as it is.
 
 Docker restarts what exits. It does not put nginx back into the network namespace of a front door that was replaced
