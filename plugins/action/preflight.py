@@ -8,13 +8,13 @@ from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.fullstack.docker.plugins.module_utils import development
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import digest
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     ARGUMENT_SPEC,
     Request,
     problems,
 )
+from ansible_collections.fullstack.docker.plugins.plugin_utils import development
 
 
 class ActionModule(ActionBase):

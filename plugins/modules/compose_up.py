@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: compose_up
 short_description: Bring a development environment up
 version_added: 0.1.0
-author: The fullstack.docker maintainers
+author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Builds the images whose inputs changed, starts the database and reconciles its roles where it did not run or its
     secrets changed, then brings everything up and waits for its health.
@@ -59,6 +59,7 @@ attributes:
     description: Tells what would be built and which services do not serve; builds and starts nothing.
   diff_mode:
     support: none
+    description: Says nothing of files.
   platform:
     platforms: posix
     support: full

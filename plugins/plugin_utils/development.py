@@ -7,13 +7,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import tomllib
 import yaml
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
+
+with suppress(ImportError):  # every controller has it by ansible-core; ansible-test looks at plugins where it is not
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import canonicalize_name
 
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     MAJOR_LABEL,
