@@ -9,7 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import PROJECT_LABEL, Container, hash_override
+from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import (
+    ONEOFF_LABEL,
+    PROJECT_LABEL,
+    SERVICE_LABEL,
+    Container,
+    hash_override,
+)
 
 
 class Runner(Protocol):
@@ -25,6 +31,8 @@ class DockerError(RuntimeError):
 
 # Lines of output that a failure is told by
 LINES = 50
+# What timeout(1) ends with
+TIMED_OUT = 124
 _ENVIRONMENT = {"COMPOSE_ANSI": "never", "COMPOSE_MENU": "0", "DOCKER_CLI_HINTS": "false", "LC_ALL": "C.UTF-8"}
 
 
@@ -38,24 +46,30 @@ class DockerCli:
         self.compose_file = self.directory / compose_file
         self.env_file = self.directory / ".env"
 
-    def run(self, arguments: Sequence[str], stdin: str | None = None, ok: Iterable[int] = (0,)) -> str:
+    def run(
+        self, arguments: Sequence[str], stdin: str | None = None, ok: Iterable[int] = (0,), limit: int | None = None
+    ) -> str:
         """Run ``docker`` with the arguments and return its output.
 
-        Raises DockerError when it ends with a code that is not in ``ok``.
+        Raises DockerError when it ends with a code that is not in ``ok``, or not within ``limit`` seconds.
         """
         options: dict[str, Any] = {"environ_update": _ENVIRONMENT, "handle_exceptions": False}
         if self.directory.is_dir():
             options["cwd"] = str(self.directory)
         if stdin is not None:
             options["data"] = stdin
-        code, out, err = self._runner.run_command(["docker", *arguments], **options)
+        timer = ["timeout", str(limit)] if limit else []
+        code, out, err = self._runner.run_command([*timer, "docker", *arguments], **options)
         if code not in ok:
             # A build tells its steps on the output, and on the errors only that it failed
             said = "\n".join(line for text in (out, err) for line in text.strip().splitlines()[-LINES:])
-            raise DockerError(f"docker {' '.join(arguments[:6])} … ended with {code}:\n{said}")
+            how = f"was not done within {limit} s" if limit and code == TIMED_OUT else f"ended with {code}"
+            raise DockerError(f"docker {' '.join(arguments[:6])} … {how}:\n{said}")
         return out
 
-    def compose(self, *arguments: str, override: str | None = None, stdin: str | None = None) -> str:
+    def compose(
+        self, *arguments: str, override: str | None = None, stdin: str | None = None, limit: int | None = None
+    ) -> str:
         """Run ``docker compose`` for the project, with the YAML of ``override`` merged over its file."""
         command = ["compose", "--project-name", self.project, "--project-directory", str(self.directory)]
         command += ["--env-file", str(self.env_file), "--file", str(self.compose_file)]
@@ -63,8 +77,8 @@ class DockerCli:
             with tempfile.NamedTemporaryFile("w", suffix=".yml") as file:
                 file.write(override)
                 file.flush()
-                return self.run([*command, "--file", file.name, *arguments], stdin)
-        return self.run([*command, *arguments], stdin)
+                return self.run([*command, "--file", file.name, *arguments], stdin, limit=limit)
+        return self.run([*command, *arguments], stdin, limit=limit)
 
     def model(self) -> dict[str, Any]:
         """Return the project as Compose understands it, services of every profile included."""
@@ -93,6 +107,14 @@ class DockerCli:
         filters = [part for label in labels for part in ("--filter", label)]
         ids = self.run(["ps", "--all", "--quiet", "--no-trunc", *filters]).split()
         return self._inspect("container", ids)
+
+    def remove_one_offs(self, service: str) -> None:
+        """Remove what there is of the one-shot containers of a service."""
+        labels = [f"{PROJECT_LABEL}={self.project}", f"{SERVICE_LABEL}={service}", f"{ONEOFF_LABEL}=True"]
+        filters = [part for label in labels for part in ("--filter", f"label={label}")]
+        left = self.run(["ps", "--all", "--quiet", "--no-trunc", *filters]).split()
+        if left:
+            self.run(["rm", "--force", *left])
 
     def image_ids(self, names: Iterable[str]) -> dict[str, str]:
         """Return the ids of those of the images that are on the host, by the name that was asked for."""

@@ -1,25 +1,36 @@
-"""Replace containers under traffic, so that no request fails.
+"""What a release under traffic does with Docker and nginx: the World of the state machine in release.py.
 
-The backend: pin nginx to the addresses that serve now, start as many new containers beside the old, wait for their
-health, point nginx at them, wait until no worker of nginx knows the old ones, and only then stop the old.
-nginx: start the new one beside the old in the network namespace that both share, wait for its own health, stop the old.
+The backend: as many new containers are started beside the old; nginx is pointed at them once they are good; the old
+are stopped when no worker of nginx knows them any more.
+nginx: the new one is started beside the old in the network namespace that both share; the old takes nothing new, and
+ends when it has finished what it has begun.
 """
 
 from __future__ import annotations
 
+import http.client
 import json
+import os
+import shutil
+import ssl
 import time
-from collections.abc import Callable, Iterable, Sequence
+import urllib.parse
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.release import ReleaseError
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
 
-MARKER = ".rolling"
 LEAVING = "is shutting down"
+SERVER = "gunicorn"
 POLL = 0.2
+# Tries that a question gets, and seconds between two of them
+TRIES, PAUSE = 5, 0.4
+CONFIGURATION = "/etc/nginx/fullstack/nginx.conf"
+DAY = 86400.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,10 @@ class Plan:
     (below the project's folder) that names the backend's addresses, ``port`` the backend's, ``server_options`` what
     follows each address, ``default`` the content of the file between releases, ``drain_signal`` what makes a backend
     close its websockets (empty for one that knows no such signal), ``patience`` seconds that draining may take.
+    New backends are asked for ``smoke_paths`` with the Host header ``smoke_host``, and watched until ``settle`` seconds
+    after their start. ``verify`` are the URLs asked through the front door by the name ``verify_host``; ``pages`` the
+    paths asked of a new nginx before users meet it. ``assets`` is the folder (below the project's) that keeps the
+    files of ``assets_source`` in earlier images for ``assets_days`` days.
     """
 
     proxy: str
@@ -41,6 +56,15 @@ class Plan:
     default: str
     drain_signal: str
     patience: int
+    smoke_paths: Sequence[str] = ()
+    smoke_host: str = "127.0.0.1"
+    settle: float = 0
+    verify: Sequence[str] = ()
+    verify_host: str = "localhost"
+    pages: Sequence[str] = ()
+    assets: str = ""
+    assets_source: str = ""
+    assets_days: float = 0
 
 
 @dataclass(frozen=True)
@@ -56,10 +80,15 @@ class Worker:
         return LEAVING in self.title
 
 
+def processes(top: str) -> list[Worker]:
+    """Read processes from the answer of ``docker top … -eo pid,args``."""
+    lines = [line.split(None, 1) for line in top.splitlines()[1:]]
+    return [Worker(int(line[0]), line[1]) for line in lines if len(line) == 2]
+
+
 def workers(top: str) -> list[Worker]:
     """Read nginx's workers from the answer of ``docker top … -eo pid,args``."""
-    lines = [line.split(None, 1) for line in top.splitlines()[1:]]
-    return [Worker(int(line[0]), line[1]) for line in lines if len(line) == 2 and "worker process" in line[1]]
+    return [process for process in processes(top) if "worker process" in process.title]
 
 
 def reloaded(before: Iterable[Worker], after: Sequence[Worker]) -> bool:
@@ -80,7 +109,7 @@ def takes_traffic(container: Container) -> bool:
     return container.running and container.health != "unhealthy"
 
 
-def rollable(plan: Plan | None, todo: dict[str, str], before: Sequence[Container]) -> list[str]:
+def rollable(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container]) -> list[str]:
     """Return the services that can be replaced under traffic: changed, serving now, behind a front door that stays."""
     if plan is None or plan.front_door in todo:
         return []
@@ -90,127 +119,146 @@ def rollable(plan: Plan | None, todo: dict[str, str], before: Sequence[Container
     return [service for service in (plan.backend, plan.proxy) if todo.get(service, "").startswith("recreate")]
 
 
-class Rolling:
-    """One replacement of containers under traffic."""
+def outdated(ages: Mapping[str, float], days: float) -> list[str]:
+    """Return the files that no release has served for so many days.
 
-    def __init__(self, docker: DockerCli, plan: Plan, timeout: int, evidence: Callable[[], str]) -> None:
+    Parameters:
+        ages: seconds since a release last had the file, by its path.
+    """
+    return sorted(path for path, age in ages.items() if age > days * DAY)
+
+
+def fetch(url: str, host: str, timeout: float) -> str:
+    """Ask for a URL of this host; return what is wrong with the answer, empty where nothing is.
+
+    The certificate is not looked at: its names are not those of this host.
+    """
+    parts = urllib.parse.urlsplit(url)
+    address, port = str(parts.hostname), parts.port
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        connection = http.client.HTTPSConnection(address, port, timeout=timeout, context=context)
+    else:
+        connection = http.client.HTTPConnection(address, port, timeout=timeout)
+    try:
+        connection.request("GET", parts.path or "/", headers={"Host": host, "User-Agent": "fullstack.docker"})
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer ({type(error).__name__}: {error})"
+    else:
+        return "" if answer.status < 400 else str(answer.status)
+    finally:
+        connection.close()
+
+
+class DockerWorld:
+    """The World of a release, by the commands of Docker. Its failures carry the last log lines of what failed."""
+
+    def __init__(self, docker: DockerCli, plan: Plan, timeout: int) -> None:
         self.docker = docker
         self.plan = plan
-        self.timeout = timeout
-        self.evidence = evidence
-        self.marker = docker.directory / MARKER
-        self.file: Path = docker.directory / plan.upstream
-        self.seconds: dict[str, float] = {}
+        self.proxy = plan.proxy
+        self.backend = plan.backend
+        self._timeout = timeout
+        self._file: Path = docker.directory / plan.upstream
 
-    def replace(self, services: Sequence[str], before: Sequence[Container]) -> None:
-        """Replace the services one after the other; on failure what served before serves on.
+    def containers(self, service: str) -> list[str]:
+        """Return the ids of a service's containers, running or not."""
+        return [container.id for container in self._of(service)]
 
-        Raises DockerError with the last log lines of what failed.
-        """
-        old = {service: [one for one in before if one.service == service] for service in services}
-        self.marker.touch()
-        backends = [
-            container.id for container in before if container.service == self.plan.backend and takes_traffic(container)
-        ]
-        self._timed("pin", lambda: self._point(upstream(self._addresses(backends), self.plan)))
-        try:
-            if self.plan.backend in services:
-                self._replace_backend(old[self.plan.backend])
-            if self.plan.proxy in services:
-                self._replace_proxy(old[self.plan.proxy])
-        finally:
-            self._point(self.plan.default)
-            self.marker.unlink()
+    def alive(self, ids: Sequence[str]) -> list[str]:
+        """Return those of the containers that may be getting requests."""
+        return [one.id for one in self._all() if one.id in ids and takes_traffic(one)]
 
-    def recover(self) -> bool:
-        """After a run that was killed half-way, let nginx forget the addresses it was pinned to."""
-        if not self.marker.exists():
-            return False
+    def name_images(self, images: Mapping[str, str]) -> None:
+        """Let each moving tag name an image."""
+        known = self._try(lambda: self.docker.image_ids([*images, *images.values()]))
+        for name, image in images.items():
+            if known.get(name) != known.get(image, ""):
+                self._try(lambda: self.docker.run(["tag", image, name]))  # noqa: B023 - called at once
+
+    def pin(self, backends: Sequence[str]) -> None:
+        """Let nginx send requests to the addresses of these containers, and to no others; none leaves it as it is."""
+        if backends:
+            self._point(upstream(self._addresses(backends), self.plan))
+
+    def unpin(self) -> None:
+        """Let nginx look the backend's name up again."""
         self._point(self.plan.default)
-        self.marker.unlink()
-        return True
 
-    def _timed(self, name: str, act: Callable[[], Any]) -> Any:
-        began = time.monotonic()
-        try:
-            return act()
-        finally:
-            self.seconds[name] = round(time.monotonic() - began, 1)
-
-    def _replace_backend(self, old: Sequence[Container]) -> None:
-        new = self._timed("start backend", lambda: self._start_beside(self.plan.backend, old))
-        self._timed("switch", lambda: self._point(upstream(self._addresses(new), self.plan)))
-        self._close_websockets([container.id for container in old])
-        # An earlier worker may still send a request over a connection that it kept to the old ones
-        self._timed("drain", self._wait_for_drain)
-        self._timed("retire backend", lambda: self._retire(old))
-
-    def _replace_proxy(self, old: Sequence[Container]) -> None:
-        self._timed("start nginx", lambda: self._start_beside(self.plan.proxy, old))
-        # The old one takes nothing new from here on, so who comes back after being told to meets the new one
-        self.docker.run(["kill", "--signal=QUIT", *(container.id for container in old)])
-        self._close_websockets([container.id for container in self._of(self.plan.backend) if container.running])
-        self._timed("retire nginx", lambda: self._retire(old))
-
-    def _close_websockets(self, backends: Sequence[str]) -> None:
-        """Tell open websockets to come back; nginx itself would cut them off without a word."""
-        if self.plan.drain_signal and backends:
-            self.docker.run(["kill", f"--signal={self.plan.drain_signal}", *backends])
-
-    def _start_beside(self, service: str, old: Sequence[Container]) -> list[str]:
-        """Start as many new containers as there are old ones, wait for their health, and return their ids."""
-        known = {container.id for container in old}
+    def start(self, service: str, old: Sequence[str]) -> None:
+        """Create and start as many new containers of a service as there are old ones, beside these."""
         # Not --no-deps: it would change the hash by which Compose tells whether a container is as described
         up = ["--progress", "quiet", "up", "--detach", "--no-build", "--no-recreate"]
         counts = {self.plan.backend: len(self._of(self.plan.backend)), service: 2 * len(old)}
+        scale = [f"--scale={name}={count}" for name, count in counts.items()]
+        self._try(lambda: self.docker.compose(*up, *scale, service), lambda: self._strangers(service, old))
+
+    def health(self, ids: Sequence[str]) -> None:
+        """Wait until all of the containers are healthy; raise as soon as one of them is lost."""
+        end = time.monotonic() + self._timeout
+        while not self._healthy(ids):
+            if time.monotonic() > end:
+                raise self._failure(f"waited {self._timeout} s for it to become healthy", ids)
+            time.sleep(POLL)
+
+    def smoke(self, backends: Sequence[str]) -> None:
+        """Ask new backends directly, and see that they and their workers stay up."""
+        begun = {one: self._processes(one) for one in backends}
+        urls = [
+            f"http://{address}:{self.plan.port}{path}"
+            for address in self._addresses(backends)
+            for path in self.plan.smoke_paths
+        ]
+        self._ask(urls, self.plan.smoke_host, backends)
+        while self._age(backends) < self.plan.settle:
+            self._healthy(backends)
+            time.sleep(POLL)
+        self._healthy(backends)
+        # gunicorn puts another worker in the place of one that died: its container looks well
+        if self.plan.drain_signal:
+            for one, before in begun.items():
+                lost = before - self._processes(one)
+                if lost:
+                    raise self._failure(f"{len(lost)} of its processes ended by themselves", [one])
+
+    def rehearse(self) -> None:
+        """Start the new nginx in a network namespace of its own, and ask it for the page."""
+        service = {"network_mode": "!reset", "networks": ["backend"], "depends_on": "!reset", "restart": "no"}
+        override = json.dumps({"services": {self.proxy: service}}).replace('"!reset"', "!reset null")
+        run = ["run", "--detach", "--no-deps", "--no-TTY", self.proxy]
+        candidate = self._try(lambda: self.docker.compose(*run, override=override)).strip().splitlines()[-1]
         try:
-            self.docker.compose(*up, *(f"--scale={name}={count}" for name, count in counts.items()), service)
-            self._wait(lambda: self._healthy(service, known), self.timeout, f"{service} to become healthy")
-        except DockerError as error:
-            evidence = self.evidence()
-            self._remove([one.id for one in self._of(service) if one.id not in known])
-            raise DockerError(f"{error}\n{evidence}") from error
-        return [container.id for container in self._of(service) if container.id not in known]
+            address = self._addresses([candidate])
+            self._ask(
+                [f"http://{one}:80{path}" for one in address for path in self.plan.pages],
+                self.plan.verify_host,
+                [candidate],
+            )
+        finally:
+            self._try(lambda: self.docker.run(["rm", "--force", candidate]))
 
-    def _of(self, service: str) -> list[Container]:
-        return [container for container in self.docker.containers() if container.service == service]
+    def verify(self) -> None:
+        """Ask through the front door, as users do."""
+        everyone = [one.id for one in self._all() if one.service in (self.proxy, self.backend)]
+        self._ask(self.plan.verify, self.plan.verify_host, everyone)
 
-    def _healthy(self, service: str, known: set[str]) -> bool:
-        """Tell whether all new containers are healthy; raise as soon as one of them is lost."""
-        new = [container for container in self._of(service) if container.id not in known]
-        for container in new:
-            if container.status in ("exited", "dead", "restarting") or container.health == "unhealthy":
-                raise DockerError(f"{container.name} is {container.health or container.status} ({container.status})")
-        return bool(new) and all(container.running and container.health in (None, "healthy") for container in new)
+    def retire_proxies(self, ids: Sequence[str]) -> None:
+        """Tell nginx containers to take nothing new and to finish what they have begun."""
+        running = self.alive(ids)
+        if running:
+            self._try(lambda: self.docker.run(["kill", "--signal=QUIT", *running]))
 
-    def _addresses(self, ids: Iterable[str]) -> list[str]:
-        """Return the addresses of containers on the network that nginx reaches them by."""
-        network = f"{self.docker.project}_backend"
-        inspected: list[dict[str, Any]] = json.loads(self.docker.run(["container", "inspect", *ids]))
-        return [one["NetworkSettings"]["Networks"][network]["IPAddress"] for one in inspected]
+    def close_websockets(self, backends: Sequence[str]) -> None:
+        """Tell the clients of open websockets to come back; nginx itself would cut them off without a word."""
+        if self.plan.drain_signal and backends:
+            self._try(lambda: self.docker.run(["kill", f"--signal={self.plan.drain_signal}", *backends]))
 
-    def _proxies(self) -> list[str]:
-        return [container.id for container in self._of(self.plan.proxy) if container.running]
-
-    def _workers(self, proxy: str) -> list[Worker]:
-        return workers(self.docker.run(["top", proxy, "-eo", "pid,args"]))
-
-    def _point(self, content: str) -> None:
-        """Write the upstream file and let every nginx read it; a configuration that is not valid stops here."""
-        previous = self.file.read_text()
-        self.file.write_text(content)
-        proxies = self._proxies()
-        for proxy in proxies:
-            before = self._workers(proxy)
-            try:
-                self.docker.run(["exec", proxy, "nginx", "-t", "-q", "-c", "/etc/nginx/fullstack/nginx.conf"])
-            except DockerError:
-                self.file.write_text(previous)
-                raise
-            self.docker.run(["kill", "--signal=HUP", proxy])
-            self._wait(lambda: reloaded(before, self._workers(proxy)), 30, "nginx to reload")  # noqa: B023
-
-    def _wait_for_drain(self) -> None:
+    def drain(self) -> None:
         """Wait until no nginx worker of an earlier generation is left, for as long as is granted."""
         end = time.monotonic() + self.plan.patience
         while time.monotonic() < end:
@@ -218,19 +266,126 @@ class Rolling:
                 return
             time.sleep(POLL)
 
-    @staticmethod
-    def _wait(condition: Callable[[], bool], seconds: float, what: str) -> None:
-        end = time.monotonic() + seconds
-        while not condition():
+    def remove(self, ids: Sequence[str], *, gently: bool) -> None:
+        """Remove containers, after they have finished what they do where ``gently``."""
+        if gently:
+            self._try(lambda: self.docker.run(["stop", *ids]))
+        self._try(lambda: self.docker.run(["rm", "--force", *ids]))
+
+    def keep_assets(self) -> None:
+        """Keep the hashed files of the page that is served now, for browsers that go on showing it."""
+        serving = self._proxies()
+        if not self.plan.assets or not serving:
+            return
+        folder = self.docker.directory / self.plan.assets
+        staged = folder.with_name(f".{folder.name}.new")
+        shutil.rmtree(staged, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.docker.run(["cp", f"{serving[0]}:{self.plan.assets_source}", str(staged)])
+        except DockerError:  # an image without such a folder
+            return
+        now = time.time()
+        for path in [path for path in staged.rglob("*") if path.is_file()]:
+            kept = folder / path.relative_to(staged)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(kept)
+            os.utime(kept, (now, now))
+        shutil.rmtree(staged)
+        files = {str(path): now - path.stat().st_mtime for path in folder.rglob("*") if path.is_file()}
+        for gone in outdated(files, self.plan.assets_days):
+            Path(gone).unlink()
+
+    def _all(self) -> list[Container]:
+        found: list[Container] = self._try(self.docker.containers)
+        return found
+
+    def _of(self, service: str) -> list[Container]:
+        return [container for container in self._all() if container.service == service]
+
+    def _strangers(self, service: str, old: Sequence[str]) -> list[str]:
+        return [one for one in self.containers(service) if one not in old]
+
+    def _healthy(self, ids: Sequence[str]) -> bool:
+        """Tell whether all of the containers are healthy; raise as soon as one of them is lost."""
+        found = [container for container in self._all() if container.id in ids]
+        for one in found:
+            if one.status in ("exited", "dead", "restarting") or one.health == "unhealthy" or one.restarts:
+                raise self._failure(f"{one.name} is {one.health or one.status} ({one.status})", ids)
+        return len(found) == len(ids) and all(one.serving for one in found)
+
+    def _age(self, ids: Sequence[str]) -> float:
+        """Return for how many seconds the youngest of the containers has run."""
+        now = time.time()
+        return min((now - one.started for one in self._all() if one.id in ids), default=self.plan.settle)
+
+    def _ask(self, urls: Sequence[str], host: str, asked: Sequence[str]) -> None:
+        """Ask for every URL until all have answered well; raise what is wrong when that does not come."""
+        for url in urls:
+            trouble = ""
+            for attempt in range(TRIES):
+                time.sleep(PAUSE if attempt else 0)
+                trouble = fetch(url, host, 5)
+                if not trouble:
+                    break
+            if trouble:
+                raise self._failure(f"GET {url}: {trouble}", asked)
+
+    def _addresses(self, ids: Iterable[str]) -> list[str]:
+        """Return the addresses of containers on the network that nginx reaches them by."""
+        network = f"{self.docker.project}_backend"
+        inspected: list[dict[str, Any]] = json.loads(self._try(lambda: self.docker.run(["container", "inspect", *ids])))
+        return [one["NetworkSettings"]["Networks"][network]["IPAddress"] for one in inspected]
+
+    def _proxies(self) -> list[str]:
+        return [container.id for container in self._of(self.plan.proxy) if container.running]
+
+    def _processes(self, container: str) -> set[int]:
+        """Return the processes of gunicorn; others, such as the health check, come and go."""
+        top = self._try(lambda: self.docker.run(["top", container, "-eo", "pid,args"]))
+        return {process.pid for process in processes(top) if SERVER in process.title}
+
+    def _workers(self, proxy: str) -> list[Worker]:
+        """Return nginx's workers; none where it has just ended."""
+        try:
+            return workers(self.docker.run(["top", proxy, "-eo", "pid,args"]))
+        except DockerError:
+            return []
+
+    def _point(self, content: str) -> None:
+        """Write the upstream file and let every nginx read it; a configuration that is not valid stops here."""
+        previous = self._file.read_text()
+        self._file.write_text(content)
+        for proxy in self._proxies():
+            before = self._workers(proxy)
+            if not any(not worker.leaving for worker in before):
+                continue  # it is ending, and reads nothing any more
+            try:
+                self.docker.run(["exec", proxy, "nginx", "-t", "-q", "-c", CONFIGURATION])
+            except DockerError as error:
+                self._file.write_text(previous)
+                raise ReleaseError(str(error)) from None
+            self._try(lambda: self.docker.run(["kill", "--signal=HUP", proxy]))  # noqa: B023 - called at once
+            self._await_reload(proxy, before)
+
+    def _await_reload(self, proxy: str, before: Sequence[Worker]) -> None:
+        end = time.monotonic() + 30
+        while not reloaded(before, self._workers(proxy)):
             if time.monotonic() > end:
-                raise DockerError(f"waited {seconds:.0f} s for {what}")
+                raise ReleaseError("waited 30 s for nginx to reload")
             time.sleep(POLL)
 
-    def _retire(self, old: Sequence[Container]) -> None:
-        """Stop containers within their own grace period, then remove them."""
-        self.docker.run(["stop", *(container.id for container in old)])
-        self._remove([container.id for container in old])
+    def _failure(self, cause: str, ids: Sequence[str]) -> ReleaseError:
+        """Return a failure with the last log lines of the containers that it is about."""
+        named = [one for one in self._all() if one.id in ids]
+        logs = [f"--- last lines of {one.name}:\n{self.docker.logs(one.id)}" for one in named]
+        return ReleaseError("\n".join([cause, *logs]))
 
-    def _remove(self, ids: Sequence[str]) -> None:
-        if ids:
-            self.docker.run(["rm", "--force", *ids])
+    def _try(self, act: Callable[[], Any], concerned: Callable[[], Sequence[str]] | None = None) -> Any:
+        """Run a command of Docker; its failure is one of the release."""
+        try:
+            return act()
+        except DockerError as error:
+            if concerned is None:
+                raise ReleaseError(str(error)) from None
+            raise self._failure(str(error), concerned()) from None

@@ -56,7 +56,7 @@ options:
     description: >-
       The one-shot C(service), the service whose image it migrates for (C(of)), and C(revision_query), the SQL that
       tells which revision the schema is at (empty where nothing tells), and C(downgrade), the command that takes it
-      back to the revision added as its last argument. Empty for none.
+      back to the revision added as its last argument, and C(timeout), the seconds it may take. Empty for none.
     type: dict
     default: {}
   image_commands:
@@ -84,7 +84,10 @@ options:
     description: >-
       How backend and nginx are replaced under traffic: C(proxy), C(backend) and C(front_door) (services), C(upstream)
       (file with the backend's addresses), C(port), C(server_options), C(default) (the file between releases),
-      C(drain_signal) and C(patience) in seconds. Empty leaves it to Compose, with an outage.
+      C(drain_signal) and C(patience) in seconds; what is asked of new containers before users meet them
+      (C(smoke_paths), C(smoke_host), C(settle), C(pages)) and through the front door after that (C(verify)); and where
+      the assets of earlier pages are kept (C(assets), C(assets_source), C(assets_days)). Empty leaves it to Compose,
+      with an outage.
     type: dict
     default: {}
   timeout:
@@ -97,9 +100,13 @@ options:
     type: dict
     default: {}
   who:
-    description: Who deploys, for the ledger.
+    description: Who deploys, for the ledger and for who is refused meanwhile.
     type: str
     default: unknown
+  run:
+    description: What tells this run from others, where it holds the project by M(fullstack.docker.stack_lock) already.
+    type: str
+    default: ""
   rollback:
     description: >-
       Goes back to an earlier release of the ledger instead of making one, by the images that it left on the host.
@@ -182,13 +189,12 @@ seconds:
   type: dict
 """
 
-import fcntl
 import json
-import os
+import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -196,7 +202,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import image_cleanup, ledger, rolling, stack_plan
+from ansible_collections.fullstack.docker.plugins.module_utils import (
+    image_cleanup,
+    ledger,
+    release,
+    rolling,
+    stack_lock,
+    stack_plan,
+)
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 
@@ -205,31 +218,36 @@ CURRENT = "current"
 DESCRIPTION = "infra/stack.json"
 # Characters that the ledger keeps of why a release failed, the last ones
 CAUSE_LENGTH = 4000
+# Seconds that the healer is waited for
+HEALER_PATIENCE = 60
 
 
 class Stack:
     """One run over one project."""
 
-    def __init__(self, module: AnsibleModule, docker: DockerCli) -> None:
+    def __init__(self, module: AnsibleModule, docker: DockerCli, lock: stack_lock.StackLock) -> None:
         self.module = module
         self.docker = docker
+        self.lock = lock
         self.parameters: dict[str, Any] = dict(module.params)
         self.actions: list[str] = []
         self.seconds: dict[str, float] = {}
         self.releases: dict[str, str] = {}
         self.images: dict[str, str] = {}
         self.ledger = ledger.LedgerFile(docker.directory)
+        self.journal = release.JournalFile(docker.directory)
         self.entries: list[ledger.Entry] | None = None
         self.release = ""
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Time a step, and name it in its failure."""
+        """Time a step, name it in its failure, and tell whoever asks meanwhile."""
         began = time.monotonic()
+        self.lock.step(name)
         try:
             yield
-        except DockerError as error:
-            raise DockerError(f"{name}: {error}") from error
+        except (DockerError, release.ReleaseError) as error:
+            raise type(error)(f"{name}: {error}") from error
         finally:
             self.seconds[name] = round(time.monotonic() - began, 1)
 
@@ -335,8 +353,8 @@ class Stack:
         if self.module.check_mode:
             return
         override = json.dumps({"services": {migration["service"]: {"image": image}}})
-        command = ["run", "--rm", "--no-TTY", "--no-deps", migration["service"], *migration["downgrade"], revision]
-        self.docker.compose(*command, override=override)
+        command = [*migration["downgrade"], revision]
+        self.one_off(migration["service"], *command, override=override, limit=migration.get("timeout"))
 
     def forget_secrets(self) -> None:
         """Remove the files of secrets that are wanted no more; until here the old containers could need them."""
@@ -358,11 +376,9 @@ class Stack:
 
     def bring_about(self, model: dict[str, Any]) -> bool:
         """Do what is missing now that the images are there; tell whether that made a new release."""
+        self.recover()
         containers = self.clean(self.docker.containers())
         self.record_strangers(containers)
-        roller = self.rolling(containers)
-        if roller and not self.module.check_mode and roller.recover():
-            self.actions.append("let nginx forget what an interrupted run pinned it to")
         wanted = self.wanted(model, containers)
         todo = stack_plan.changes(wanted, containers)
         migration = self.parameters["migration"]
@@ -382,7 +398,7 @@ class Stack:
             with self.step("services"):
                 self.bring_up(containers, todo)
         else:
-            self.move_current()
+            self.name_images(self.moves())
         return stack_plan.is_release(late)
 
     @contextmanager
@@ -407,7 +423,7 @@ class Stack:
             write(path, wanted[path])
         try:
             yield
-        except DockerError:
+        except (DockerError, release.ReleaseError):
             for path in changed:
                 text = before[path]
                 if text is None:
@@ -508,51 +524,68 @@ class Stack:
             raise DockerError(f"{error}\n{self.evidence(containers)}") from error
 
     def bring_up(self, before: list[stack_plan.Container], todo: dict[str, str]) -> None:
-        """Move ``current`` to this release and bring everything up, under traffic if possible; on failure undo it."""
+        """Bring everything up, under traffic if possible; what fails is undone."""
+        previous = self.docker.image_ids(f"{build['image']}:{CURRENT}" for build in self.parameters["builds"])
+        moves = self.moves()
         if self.module.check_mode:
             return
-        previous = self.docker.image_ids(f"{build['image']}:{CURRENT}" for build in self.parameters["builds"])
-        self.move_current()
+        world = self.world()
+        if world and todo.get(world.proxy, "").startswith("recreate"):
+            world.keep_assets()
+        services = rolling.rollable(world.plan, todo, before) if world else []
+        if world and services:
+            kept = {*services, world.backend}
+            old = {name: [one.id for one in before if one.service == name] for name in kept}
+            release.Release(world, self.journal, self.step).run(services, old, moves, previous)
+            previous = {}  # what follows undoes no release that serves
+        else:
+            self.name_images(moves)
         scale = [
             f"--scale={one}={stack_plan.replicas_now(one, before)}"
             for one in stack_plan.scalable(self.docker.model())
             if stack_plan.replicas_now(one, before) > 1
         ]
         try:
-            self.roll(before, todo)
             self.docker.compose(
                 "--progress", "quiet", "up", "--detach", "--no-build", "--remove-orphans", *scale,
                 "--wait", "--wait-timeout", str(self.parameters["timeout"]),
             )  # fmt: skip
         except DockerError as error:
             evidence = self.evidence(before)
-            for name, image in previous.items():
-                self.docker.run(["tag", image, name])
+            self.name_images(previous)
             raise DockerError(f"{error}\n{evidence}") from error
 
-    def rolling(self, before: list[stack_plan.Container]) -> rolling.Rolling | None:
+    def world(self) -> rolling.DockerWorld | None:
         """Return what replaces containers under traffic, where the project says how."""
         if not self.parameters["rolling"]:
             return None
-        plan = rolling.Plan(**self.parameters["rolling"])
-        return rolling.Rolling(self.docker, plan, self.parameters["timeout"], lambda: self.evidence(before))
+        return rolling.DockerWorld(self.docker, rolling.Plan(**self.parameters["rolling"]), self.parameters["timeout"])
 
-    def roll(self, before: list[stack_plan.Container], todo: dict[str, str]) -> None:
-        """Replace what can be replaced without anybody noticing; the rest is left to Compose."""
-        roller = self.rolling(before)
-        services = rolling.rollable(roller.plan, todo, before) if roller else []
-        if roller and services:
-            roller.replace(services, before)
-            self.seconds.update(roller.seconds)
+    def recover(self) -> None:
+        """Undo or finish what a run left that was interrupted while it replaced containers."""
+        world = self.world()
+        if self.module.check_mode or world is None:
+            return
+        with self.step("recovery"):
+            done = release.Release(world, self.journal, self.step).recover()
+        if done:
+            self.actions.append(done)
+            self.module.warn(f"an earlier run was interrupted: {done}")
 
-    def move_current(self) -> None:
-        """Let ``current`` name the images of this release."""
+    def moves(self) -> dict[str, str]:
+        """Return the images of this release by the moving tags that do not name them yet."""
+        moves = {}
         for build in self.parameters["builds"]:
             name, moving = self.images[build["service"]], f"{build['image']}:{CURRENT}"
             ids = self.docker.image_ids([name, moving])
-            if ids.get(name) == ids.get(moving):
-                continue
-            self.actions.append(f"tag {name} as {moving}")
+            if ids.get(name) != ids.get(moving):
+                self.actions.append(f"tag {name} as {moving}")
+                moves[moving] = name
+        return moves
+
+    def name_images(self, images: Mapping[str, str]) -> None:
+        """Let each moving tag name an image."""
+        for moving, name in images.items():
             if not self.module.check_mode:
                 self.docker.run(["tag", name, moving])
 
@@ -594,7 +627,17 @@ class Stack:
         for build in self.parameters["builds"]:
             if build["service"] == migration["of"]:
                 override = json.dumps({"services": {migration["service"]: {"image": self.released(build)}}})
-        self.docker.compose("run", "--rm", "--no-TTY", "--no-deps", migration["service"], override=override)
+        self.one_off(migration["service"], override=override, limit=migration.get("timeout"))
+
+    def one_off(self, service: str, *arguments: str, override: str | None = None, limit: int | None = None) -> None:
+        """Run a one-shot service to its end. What an interrupted run left of it goes first, what ran too long after."""
+        run = ["run", "--rm", "--no-TTY", "--no-deps", service, *arguments]
+        self.docker.remove_one_offs(service)
+        try:
+            self.docker.compose(*run, override=override, limit=limit)
+        except DockerError:
+            self.docker.remove_one_offs(service)
+            raise
 
     def application(self) -> list[str]:
         """Return the services whose images make up a release."""
@@ -725,20 +768,14 @@ def described(module: AnsibleModule, docker: DockerCli) -> Iterator[None]:
 
 
 @contextmanager
-def locked(module: AnsibleModule, directory: Path) -> Iterator[None]:
-    """Hold the project's lock; the kernel lets go of it when the holder dies, however it dies."""
+def locked(module: AnsibleModule, lock: stack_lock.StackLock) -> Iterator[None]:
+    """Hold the project; the healer is waited for, which may be repairing what an interrupted run left."""
     if module.check_mode:
         yield
         return
-    with open(directory / ".lock", "a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise DockerError(f"another deployment of {directory} is running: {lock.read().strip()}") from None
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S %Z')}\n")
-        lock.flush()
+    with lock.held(release=True, patience=HEALER_PATIENCE):
+        if lock.notice:
+            module.warn(lock.notice)
         yield
 
 
@@ -763,6 +800,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 180},
             "revisions": {"type": "dict", "default": {}},
             "who": {"type": "str", "default": "unknown"},
+            "run": {"type": "str", "default": ""},
             "rollback": {
                 "type": "dict",
                 "options": {
@@ -775,20 +813,21 @@ def main() -> None:
         supports_check_mode=True,
     )
     docker = DockerCli(module, module.params["project"], module.params["directory"])
-    stack = Stack(module, docker)
+    lock = stack_lock.StackLock(docker.directory, module.params["run"] or secrets.token_hex(8), module.params["who"])
+    stack = Stack(module, docker, lock)
     if shutil.which("docker") is None:
         if not module.check_mode:
             module.fail_json(msg="docker is not on this host: run the role fullstack.docker.docker_host first")
         stack.actions = ["install Docker, then create every service"]
     else:
         try:
-            with locked(module, docker.directory), described(module, docker):
+            with locked(module, lock), described(module, docker):
                 try:
                     stack.run()
-                except DockerError as error:
+                except (DockerError, release.ReleaseError) as error:
                     stack.record_failure(stack_plan.redact(str(error), stack.secrets()))
                     raise
-        except (DockerError, ledger.LedgerError) as error:
+        except (DockerError, release.ReleaseError, ledger.LedgerError, stack_lock.LockError) as error:
             said = stack_plan.redact(str(error), stack.secrets())
             module.fail_json(msg=said, actions=stack.actions, seconds=stack.seconds)
     module.exit_json(

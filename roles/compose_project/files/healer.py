@@ -2,6 +2,7 @@
 
 Docker restarts what exits. It does not put nginx back into the network namespace of a front door that was replaced
 (nginx then runs on, with nobody able to reach it), and it does not restart a container that stays unhealthy.
+It also undoes or finishes a release that was interrupted, as after a reboot.
 Standard library only: it runs on the host.
 """
 
@@ -15,11 +16,20 @@ import selectors
 import shlex
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+# The collection's own modules lie beside this file
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from ansible_collections.fullstack.docker.plugins.module_utils import release, rolling, stack_lock
+from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 
 SERVICE = "com.docker.compose.service"
 PROJECT = "com.docker.compose.project"
@@ -132,10 +142,89 @@ def deploying(lock: str) -> bool:
     return False
 
 
+class Runner:
+    """Runs commands for DockerCli, as AnsibleModule does for the modules."""
+
+    def run_command(self, args: list[str], **options: Any) -> tuple[int, str, str]:
+        """Run a command; return its exit code, output and error output."""
+        environment = {**os.environ, **options.get("environ_update", {})}
+        done = subprocess.run(
+            args,
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=options.get("cwd"),
+            env=environment,
+            input=options.get("data"),
+        )
+        return done.returncode, done.stdout, done.stderr
+
+
+@contextmanager
+def untimed(_name: str) -> Iterator[None]:
+    """Take no notice of how long a step takes."""
+    yield
+
+
+def recover(project: str, directory: Path, command: str) -> bool:
+    """Undo or finish a release that was interrupted, so that one release serves; tell whether none is left."""
+    journal = release.JournalFile(directory)
+    if not journal.path.exists():
+        return True
+    lock = stack_lock.StackLock(directory, stack_lock.HEALER, stack_lock.HEALER)
+    try:
+        described = json.loads((directory / "infra/stack.json").read_text())
+        world = rolling.DockerWorld(
+            DockerCli(Runner(), project, str(directory)), rolling.Plan(**described["rolling"]), described["timeout"]
+        )
+        with lock.held(release=True):
+            done = release.Release(world, journal, untimed).recover()
+    except stack_lock.LockError:
+        return True  # a deployment has begun, and does it itself
+    except (release.ReleaseError, DockerError, OSError, ValueError, KeyError, TypeError) as error:
+        notify(command, f"an interrupted release could not be put right: {error}")
+        return False
+    if done:
+        notify(command, f"a release was interrupted: {done}")
+    return True
+
+
+def crowds(containers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many containers there are of each service that has more than one."""
+    counts = Counter(container["Config"]["Labels"].get(SERVICE, "") for container in containers)
+    return {service: count for service, count in counts.items() if count > 1}
+
+
+def bring_up(project: str, directory: Path, command: str) -> int:
+    """Start what could not start by itself at boot, such as nginx before its front door; return the exit status.
+
+    What runs is left alone, also where somebody has scaled it.
+    """
+    if not recover(project, directory, command):
+        return 1
+    lock = stack_lock.StackLock(directory, stack_lock.HEALER, stack_lock.HEALER)
+    try:
+        with lock.held(release=True):
+            scale = [f"--scale={service}={count}" for service, count in crowds(project_containers(project)).items()]
+            up = ["compose", "--project-directory", str(directory), "up", "--detach", "--no-build", "--no-recreate"]
+            return subprocess.run(["docker", *up, *scale], check=False).returncode
+    except stack_lock.LockError as error:
+        print(error)
+        return 0  # a deployment does it
+
+
+def project_containers(project: str) -> list[dict[str, Any]]:
+    """Return the containers of the project as the engine describes them, those of one-off commands left out."""
+    labels = (f"{PROJECT}={project}", "com.docker.compose.oneoff=False")
+    filters = [part for label in labels for part in ("--filter", f"label={label}")]
+    ids = docker("ps", "--all", "--quiet", "--no-trunc", *filters).split()
+    found: list[dict[str, Any]] = json.loads(docker("container", "inspect", *ids) or "[]") if ids else []
+    return found
+
+
 def look(project: str, command: str, patience: Patience) -> None:
     """Compare the containers with what they should be, once, and restart what needs it."""
-    ids = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT}={project}").split()
-    containers = json.loads(docker("container", "inspect", *ids) or "[]") if ids else []
+    containers = project_containers(project)
     doors: dict[str, int | None] = {}
     for container in containers:
         container["namespace"] = namespace(container["State"]["Pid"]) if container["State"]["Running"] else None
@@ -167,6 +256,8 @@ def watch(project: str, lock: str, command: str, patience: Patience) -> None:
         while events.poll() is None:
             busy = deploying(lock)
             if not busy:
+                if patience.due("release", time.monotonic()) and recover(project, Path(lock).parent, command):
+                    patience.forget("release")
                 look(project, command, patience)
                 if disk_is_full("/") and patience.due("disk", time.monotonic()):
                     notify(command, f"the disk is more than {DISK_FULL:.0%} full: run playbooks/cleanup.yml")
@@ -183,7 +274,10 @@ def main() -> None:
     parser.add_argument("--notify", default="", help="command that is told of trouble, one sentence at a time")
     parser.add_argument("--pause", type=float, default=30.0, help="seconds between restarts, doubled each time")
     parser.add_argument("--pause-most", type=float, default=600.0, help="most seconds between restarts")
+    parser.add_argument("--bring-up", action="store_true", help="start what is not there, as at boot, and end")
     options = parser.parse_args()
+    if options.bring_up:
+        sys.exit(bring_up(options.project, Path(options.lock).parent, options.notify))
     watch(options.project, options.lock, options.notify, Patience(options.pause, options.pause_most))
 
 
