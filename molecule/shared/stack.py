@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from websockets.sync.client import connect
 
@@ -267,9 +268,9 @@ class Web:
         """Ask for a path; headers are written with underscores."""
         return self.request("GET", path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
-    def post(self, path: str, data: Any = None) -> Answer:
+    def post(self, path: str, data: Any = None, **headers: str) -> Answer:
         """Send data as JSON."""
-        return self.request("POST", path, json.dumps(data).encode(), {"Content-Type": "application/json"})
+        return self.request("POST", path, json.dumps(data).encode(), {"Content-Type": "application/json", **headers})
 
     @contextmanager
     def websocket(self, path: str) -> Iterator[Connection]:
@@ -282,19 +283,57 @@ class Web:
         """Tell whether both the page and the application behind it answer."""
         return self.get("/").status == 200 and self.get("/api/health/ready").status == 200
 
+    @cached_property
+    def user(self) -> User:
+        """Somebody who writes notes here, signed up when first needed."""
+        return User(self)
+
     def add_note(self, text: str) -> int:
         """Write a note and return its number."""
-        answer = self.post("/api/notes", {"text": text})
+        answer = self.post("/api/notes", {"text": text}, **self.user.bearer())
         assert answer.status == 201, answer
         return int(answer.json()["id"])
 
+    def delete_note(self, number: int) -> None:
+        """Delete a note."""
+        answer = self.request("DELETE", f"/api/notes/{number}", headers=self.user.bearer())
+        assert answer.status == 204, answer
+
     def notes(self) -> list[str]:
         """Return the newest notes."""
-        return [note["text"] for note in self.get("/api/notes").json()]
+        return [note["text"] for note in self.get("/api/notes", **self.user.bearer()).json()]
 
     def visits(self) -> int:
         """Return how many visits were counted."""
         return int(self.get("/api/visits").json()["count"])
+
+
+class User:
+    """Somebody with an account of the application's; signs up once, and in again when the token gets old."""
+
+    PASSWORD = "correct horse battery"
+    TOKEN_SECONDS = 600
+    """Less than an access token is good for."""
+
+    def __init__(self, web: Web) -> None:
+        self.name = f"user-{uuid4().hex[:20]}"
+        self._web = web
+        self._token = self._sign("register")
+        self._since = time.monotonic()
+
+    def _sign(self, way: str) -> str:
+        """Sign up (register) or in (login) and return the access token."""
+        credentials = {"name": self.name, "password": self.PASSWORD}
+        answer = self._web.post(f"/api/auth/{way}", credentials)
+        assert answer.status in {200, 201}, answer
+        return str(answer.json()["access_token"])
+
+    def bearer(self) -> dict[str, str]:
+        """Return the header that says who asks."""
+        if time.monotonic() - self._since > self.TOKEN_SECONDS:
+            self._token = self._sign("login")
+            self._since = time.monotonic()
+        return {"Authorization": f"Bearer {self._token}"}
 
 
 # --- another run of the play --------------------------------------------------------------------

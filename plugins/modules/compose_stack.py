@@ -475,7 +475,9 @@ class Stack:
         absent = sorted(service for service, name in names.items() if name not in self.docker.image_ids(names.values()))
         self.actions += [f"build {names[service]}" for service in absent]
         if absent and not self.module.check_mode:
-            override = {"services": {service: {"image": names[service]} for service in absent}}
+            # An image that asks for it is told its tag, so that the application can say which release it is
+            told = {service: {"args": {"RELEASE": self.releases[service]}} for service in absent}
+            override = {"services": {service: {"image": names[service], "build": told[service]} for service in absent}}
             self.docker.compose("--progress", "plain", "build", *absent, override=json.dumps(override))
 
     def released(self, build: dict[str, Any]) -> str:

@@ -33,12 +33,13 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
 
 
 async def open_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession]:
-    """A transaction that is committed when the route returns, and rolled back when it raises.
+    """A session; what a route does not commit before it returns is rolled back.
 
-    Answers 503 when the database cannot be reached or goes away.
+    So that 201 means saved, and others are told of a change after it can be seen. Answers 503
+    when the database cannot be reached or goes away.
     """
     try:
-        async with AsyncSession(connection.state.engine) as session, session.begin():
+        async with AsyncSession(connection.state.engine, expire_on_commit=False) as session:
             yield session
     except CONNECTION_ERRORS as error:
         raise ServiceUnavailableError("database") from error
@@ -48,5 +49,5 @@ async def open_session(connection: HTTPConnection) -> AsyncIterator[AsyncSession
         raise ServiceUnavailableError("database") from error
 
 
-# Scope "function": the commit comes before the answer, so that 201 means saved.
+# Scope "function": the connection is back in the pool before the answer is sent.
 Session = Annotated[AsyncSession, Depends(open_session, scope="function")]

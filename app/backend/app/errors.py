@@ -1,12 +1,35 @@
 """Errors that reach the user."""
 
 import logging
+from typing import Any
 
-from fastapi import Request, status
+from fastapi import HTTPException, Request, status
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 logger = logging.getLogger(__name__)
+
+
+class Problem(BaseModel):
+    """What went wrong, for people to read."""
+
+    detail: str
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe the errors that a route answers with, for the API's description."""
+    return {status: {"model": Problem} for status in statuses}
+
+
+class UnauthorizedError(HTTPException):
+    """The request does not say who asks, or not truthfully."""
+
+    def __init__(self, detail: str) -> None:
+        """Say what to do about it."""
+        super().__init__(
+            status.HTTP_401_UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"}
+        )
 
 
 class ServiceUnavailableError(Exception):

@@ -39,16 +39,18 @@ class RequestContext:
     answer carries the headers too.
     """
 
-    def __init__(self, app: ASGIApp, release: str) -> None:
-        """Wrap `app`, which runs as `release`."""
+    def __init__(self, app: ASGIApp, release: str, root_path: str) -> None:
+        """Wrap `app`, which runs as `release`, behind a proxy that strips `root_path`."""
         self.app = app
         self.release = release
+        self.root_path = root_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or websocket."""
         if scope["type"] not in {"http", "websocket"}:
             return await self.app(scope, receive, send)
 
+        scope["root_path"] = self.root_path
         request_id = choose_request_id(Headers(scope=scope).get("x-request-id"))
         REQUEST_ID.set(request_id)
         start = time.perf_counter()

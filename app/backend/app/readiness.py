@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from alembic.config import Config
@@ -79,7 +81,27 @@ async def check_redis(redis: Redis) -> dict[str, str]:
     return {"redis": "ok"}
 
 
-async def check_all(engine: AsyncEngine, redis: Redis, release: Revisions) -> dict[str, str]:
-    """Ask all services at once; name each, and say `ok` or what is wrong."""
-    database, cache = await asyncio.gather(check_database(engine, release), check_redis(redis))
-    return database | cache
+@dataclass
+class Report:
+    """How the services are."""
+
+    checks: dict[str, str] = field(default_factory=dict)
+    """For each thing that is needed: `ok`, or what is wrong."""
+    milliseconds: dict[str, float] = field(default_factory=dict)
+    """How long each service took to answer, or to fail."""
+
+    async def add(self, service: str, check: Awaitable[dict[str, str]]) -> None:
+        """Ask a service, and note down what comes of it."""
+        start = time.perf_counter()
+        self.checks |= await check
+        self.milliseconds[service] = round((time.perf_counter() - start) * 1000, 1)
+
+
+async def check_all(engine: AsyncEngine, redis: Redis, release: Revisions) -> Report:
+    """Ask all services at once."""
+    report = Report()
+    await asyncio.gather(
+        report.add("database", check_database(engine, release)),
+        report.add("redis", check_redis(redis)),
+    )
+    return report

@@ -1,6 +1,9 @@
 """Redis: the client, and how a route gets it."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends
@@ -9,10 +12,15 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.errors import ServiceUnavailableError
 from app.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 1.0  # seconds that a request waits for help that it can do without
 
 
 def create_redis(settings: Settings) -> Redis:
@@ -39,3 +47,17 @@ async def get_redis(connection: HTTPConnection) -> AsyncIterator[Redis]:
 
 
 RedisClient = Annotated[Redis, Depends(get_redis)]
+
+
+@asynccontextmanager
+async def optional(purpose: str) -> AsyncIterator[None]:
+    """Go on after the block when Redis does not answer in it, and log what was done without.
+
+    Args:
+        purpose: What Redis is asked for, such as `cache`.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            yield
+    except (OSError, RedisError) as error:
+        logger.warning("went on without redis", extra={"purpose": purpose, "error": repr(error)})

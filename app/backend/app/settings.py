@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, override
 
+from fastapi import Depends
+from fastapi.requests import HTTPConnection
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
@@ -114,6 +116,22 @@ class Settings(DatabaseSettings):
     allowed_hosts: CommaSeparated = ["localhost", "127.0.0.1"]
     cors_origins: CommaSeparated = []
 
-    # For signing in, which is yet to come.
-    jwt_secret_key: SecretStr | None = None
+    # Signs access tokens; HMAC wants a key at least as long as its digest.
+    jwt_secret_key: Annotated[SecretStr, Field(min_length=32)]
+    jwt_algorithm: Literal["HS256", "HS384", "HS512"] = "HS256"
+    access_token_expire_minutes: PositiveInt = 15
+    refresh_token_expire_days: PositiveInt = 7
     secure_cookies: bool = False
+
+    # What one user may write, and how often one account may be tried to get into.
+    writes_per_minute: PositiveInt = 120
+    sign_ins_per_minute: PositiveInt = 10
+
+
+async def get_settings(connection: HTTPConnection) -> Settings:
+    """The settings that this application was made with."""
+    settings: Settings = connection.state.settings
+    return settings
+
+
+type AppSettings = Annotated[Settings, Depends(get_settings)]

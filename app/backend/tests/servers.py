@@ -16,13 +16,14 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 DEBIAN_PACKAGES = ("postgresql", "redis-server")
 
 HOST = "127.0.0.1"
 # Each of its characters breaks a URL, a shell command or a config file put together carelessly.
 PASSWORD = " p@ss:/w?r#d %41 é'\"\\$ "
-START_TIMEOUT = 10.0  # seconds
+START_TIMEOUT = 30.0  # seconds
 AUTHENTICATION = ("--auth-local=trust", "--auth-host=scram-sha-256")
 CREATE_APP = "CREATE ROLE app LOGIN PASSWORD :'password'; CREATE DATABASE app OWNER app;"
 BACKEND = Path(__file__).parent.parent
@@ -108,19 +109,27 @@ def redis() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def gunicorn(environment: Mapping[str, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Run the application as production does, with one worker; yield its process and port."""
+def gunicorn(
+    environment: Mapping[str, str], log: Path = Path(os.devnull)
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Run the application as production does, with one worker; yield its process and port.
+
+    Args:
+        environment: What it runs in.
+        log: The file that gets its standard output; a pipe that nobody reads would block it.
+    """
     port = free_port()
     command = [
         *[sys.executable, "-m", "gunicorn", "app.main:app", "--no-control-socket"],
         *["--worker-class", "uvicorn_worker.UvicornWorker", "--bind", f"{HOST}:{port}"],
     ]
     with (
-        subprocess.Popen(
-            command, cwd=BACKEND, env=environment, stdout=subprocess.PIPE, text=True
-        ) as process,
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=BACKEND, env=environment, stdout=output) as process,
         listening(process, port),
     ):
+        # It listens before the application is loaded
+        urlopen(f"http://{HOST}:{port}/health", timeout=START_TIMEOUT).close()
         yield process, port
 
 

@@ -37,6 +37,12 @@ def test_a_failure_does_too_and_tells_nothing_else(settings: Settings) -> None:
     assert "inner detail" not in response.text
 
 
+def test_the_description_names_what_the_proxy_strips(settings: Settings) -> None:
+    settings.root_path = "/api"
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "/api"}]
+
+
 def test_an_unknown_host_is_refused(client: TestClient) -> None:
     assert client.get("/info", headers={"Host": "evil.example"}).status_code == 400
 

@@ -1,10 +1,15 @@
 """What the application does for its users, with its services up and down."""
 
+from datetime import UTC, datetime
+from uuid import uuid4
+
 import pytest
 from starlette.testclient import TestClient
 
 from app.factory import create_app
+from app.security import issue_access_token
 from app.settings import Settings
+from tests.conftest import sign_up
 
 
 @pytest.fixture
@@ -15,25 +20,39 @@ def orphan(settings: Settings) -> TestClient:
     return TestClient(create_app(settings), base_url="http://localhost")
 
 
-def test_a_note_is_kept_until_it_is_deleted(client: TestClient) -> None:
-    note = client.post("/notes", json={"text": " Buy milk \n"}).json()
+def test_a_note_is_kept_until_it_is_deleted(user: TestClient) -> None:
+    note = user.post("/notes", json={"text": " Buy milk \n"}).json()
     assert note["text"] == "Buy milk"
-    assert note in client.get("/notes").json()
-    assert client.delete(f"/notes/{note['id']}").status_code == 204
-    assert note not in client.get("/notes").json()
+    assert user.get("/notes").json() == [note]
+    assert user.delete(f"/notes/{note['id']}").status_code == 204
+    assert user.get("/notes").json() == []
+    assert user.delete(f"/notes/{note['id']}").status_code == 404
+
+
+def test_the_newest_note_comes_first(user: TestClient) -> None:
+    notes = [user.post("/notes", json={"text": text}).json() for text in "abc"]
+    assert user.get("/notes", params={"limit": 2}).json() == [notes[2], notes[1]]
+
+
+def test_a_note_is_its_owners_alone(client: TestClient) -> None:
+    sign_up(client)
+    note = client.post("/notes", json={"text": "mine"}).json()
+    sign_up(client)
+    assert client.get("/notes").json() == []
     assert client.delete(f"/notes/{note['id']}").status_code == 404
 
 
-def test_the_newest_note_comes_first(client: TestClient) -> None:
-    notes = [client.post("/notes", json={"text": text}).json() for text in "abc"]
-    assert client.get("/notes", params={"limit": 2}).json() == [notes[2], notes[1]]
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_nobody_is_let_in_without_signing_in(client: TestClient, method: str) -> None:
+    answer = client.request(method, "/notes")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
 
 
 @pytest.mark.parametrize(
     "text", ['""', '"  "', '"a\\u0000b"', '"\\ud800"', "null", f'"{"x" * 1001}"']
 )
-def test_a_text_that_cannot_be_kept_is_refused(client: TestClient, text: str) -> None:
-    response = client.post(
+def test_a_text_that_cannot_be_kept_is_refused(user: TestClient, text: str) -> None:
+    response = user.post(
         "/notes", content=f'{{"text": {text}}}', headers={"Content-Type": "application/json"}
     )
     assert response.status_code == 422
@@ -41,8 +60,8 @@ def test_a_text_that_cannot_be_kept_is_refused(client: TestClient, text: str) ->
 
 
 @pytest.mark.parametrize("note_id", ["0", "-1", str(2**63), "x"])
-def test_an_impossible_id_is_refused(client: TestClient, note_id: str) -> None:
-    assert client.delete(f"/notes/{note_id}").status_code == 422
+def test_an_impossible_id_is_refused(user: TestClient, note_id: str) -> None:
+    assert user.delete(f"/notes/{note_id}").status_code == 422
 
 
 def test_visits_are_counted(client: TestClient) -> None:
@@ -72,10 +91,20 @@ def test_slow_has_a_limit(client: TestClient, seconds: float, status: int) -> No
     assert client.get("/slow", params={"seconds": seconds}).status_code == status
 
 
-def test_a_dead_service_is_named(orphan: TestClient) -> None:
+def test_a_dead_service_is_named(orphan: TestClient, settings: Settings) -> None:
+    token = issue_access_token(settings, uuid4(), datetime.now(UTC))
+    orphan.headers["Authorization"] = f"Bearer {token}"
     with orphan:
         assert orphan.get("/health").status_code == 200
         for path, service in [("/notes", "database"), ("/visits", "redis")]:
             response = orphan.get(path)
             assert response.status_code == 503
             assert response.json() == {"detail": f"{service} unavailable"}
+
+
+def test_notes_are_kept_without_redis_too(settings: Settings) -> None:
+    settings.redis_port = 1
+    with TestClient(create_app(settings), base_url="http://localhost") as client:
+        sign_up(client)
+        note = client.post("/notes", json={"text": "kept"}).json()
+        assert client.get("/notes").json() == [note]

@@ -12,6 +12,7 @@ from app.settings import Settings, split_commas
 def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
     (tmp_path / "postgres_password").write_text("from the file\n")
+    (tmp_path / "jwt_secret_key").write_text(f"{'k' * 32}\n")
     return tmp_path
 
 
@@ -26,9 +27,16 @@ def test_the_environment_goes_before_a_file(monkeypatch: pytest.MonkeyPatch) -> 
     assert Settings().postgres_password.get_secret_value() == "from the environment"
 
 
-def test_a_missing_password_is_named(secrets: Path) -> None:
-    (secrets / "postgres_password").unlink()
-    with pytest.raises(ValidationError, match="postgres_password"):
+@pytest.mark.parametrize("name", ["postgres_password", "jwt_secret_key"])
+def test_a_missing_secret_is_named(secrets: Path, name: str) -> None:
+    (secrets / name).unlink()
+    with pytest.raises(ValidationError, match=name):
+        Settings()
+
+
+def test_a_key_shorter_than_what_it_signs_is_refused(secrets: Path) -> None:
+    (secrets / "jwt_secret_key").write_text("k" * 31)
+    with pytest.raises(ValidationError, match="jwt_secret_key"):
         Settings()
 
 

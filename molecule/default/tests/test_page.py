@@ -37,7 +37,7 @@ def note(web: Web) -> Iterator[str]:
     text = f"written by a test, {uuid4()}"
     number = web.add_note(text)
     yield text
-    web.request("DELETE", f"/api/notes/{number}")
+    web.delete_note(number)
 
 
 def test_page_has_the_title_of_the_application(page: Answer) -> None:

@@ -42,7 +42,7 @@ class TestPostgresKilled:
         """Return what the notes are known by."""
         name = f"crash-{uuid4()}"
         yield name
-        compose.psql(f"DELETE FROM notes WHERE text LIKE '{name}%'")
+        compose.psql("DELETE FROM users WHERE name LIKE 'writer-%'")
 
     @pytest.fixture(scope="class")
     @classmethod

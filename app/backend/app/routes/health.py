@@ -15,10 +15,11 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether the process can serve, and how each thing is that it needs."""
+    """Whether the process can serve, how each thing is that it needs, and how fast it answered."""
 
     status: str
     checks: dict[str, str]
+    milliseconds: dict[str, float]
 
 
 @router.get("")
@@ -31,8 +32,12 @@ async def live() -> Health:
 async def ready(request: Request, response: Response) -> Readiness:
     """Answer 503, and name what is missing, while this process cannot serve."""
     state = request.state
-    checks = await check_all(state.engine, state.redis, state.revisions)
-    if all(result == "ok" for result in checks.values()):
-        return Readiness(status="ready", checks=checks)
-    response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    return Readiness(status="not ready", checks=checks)
+    report = await check_all(state.engine, state.redis, state.revisions)
+    is_ready = all(result == "ok" for result in report.checks.values())
+    if not is_ready:
+        response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    return Readiness(
+        status="ready" if is_ready else "not ready",
+        checks=report.checks,
+        milliseconds=report.milliseconds,
+    )

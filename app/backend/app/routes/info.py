@@ -1,9 +1,9 @@
 """What runs here."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from app.settings import Settings
+from app.settings import AppSettings
 
 router = APIRouter(tags=["info"])
 
@@ -17,7 +17,6 @@ class Info(BaseModel):
 
 
 @router.get("/info")
-async def info(request: Request) -> Info:
+async def info(settings: AppSettings) -> Info:
     """Name the application, its release and its environment."""
-    settings: Settings = request.state.settings
     return Info(name=settings.app_name, release=settings.release, environment=settings.environment)

@@ -3,9 +3,10 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from app.errors import problems
 from app.redis_client import RedisClient
 
-router = APIRouter(prefix="/visits", tags=["visits"])
+router = APIRouter(prefix="/visits", tags=["visits"], responses=problems(503))
 
 KEY = "visits"
 
