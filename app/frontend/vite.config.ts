@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 // What a build takes from its arguments; an empty one counts as not given.
 process.env.VITE_API_URL ||= "/api";
 process.env.VITE_APP_TITLE ||= "My App";
+process.env.VITE_RELEASE ||= process.env.RELEASE ?? "";
 
 export default defineConfig({
   plugins: [react()],

@@ -1,40 +1,60 @@
-import { Suspense, type ComponentProps } from "react";
+import { useSyncExternalStore } from "react";
 
-import { API_URL } from "./api";
-import { Footer } from "./Footer";
-import { socketUrl } from "./live";
-import { LiveIndicator } from "./LiveIndicator";
-import { NoteForm } from "./NoteForm";
-import { NoteList } from "./NoteList";
-import { useNotes } from "./useNotes";
+import { NotesPage } from "./NotesPage";
+import { getSession, signOut, subscribe } from "./session";
+import { SignInPage } from "./SignInPage";
+import { StatusPage } from "./StatusPage";
+import { follow, useRoute } from "./useRoute";
 
-const SOCKET_URL = socketUrl(API_URL, window.location.href);
+const PAGES = [
+  ["/", "Notes"],
+  ["/status", "Status"],
+] as const;
 
-export function App({ visits, info }: ComponentProps<typeof Footer>) {
-  const { notes, error, reload, add, remove } = useNotes();
+/** The page: who is signed in, where one can go, and what is there. */
+export function App() {
+  const session = useSyncExternalStore(subscribe, getSession);
+  const route = useRoute() === "/status" ? "/status" : "/";
   return (
     <>
       <header>
-        <h1>{import.meta.env.VITE_APP_TITLE}</h1>
-        <LiveIndicator url={SOCKET_URL} />
-      </header>
-      <main>
-        <NoteForm onAdd={add} />
-        {error && (
-          <div role="alert" className="card error">
-            <p>{error}</p>
-            {notes === null && (
-              <button type="button" className="quiet" onClick={() => void reload()}>
-                Try again
-              </button>
-            )}
+        <a className="title" href="/" onClick={follow}>
+          {import.meta.env.VITE_APP_TITLE}
+        </a>
+        <nav aria-label="Pages">
+          {PAGES.map(([path, name]) => (
+            <a
+              key={path}
+              href={path}
+              onClick={follow}
+              aria-current={route === path ? "page" : undefined}
+            >
+              {name}
+            </a>
+          ))}
+        </nav>
+        {session.state === "in" && (
+          <div className="user">
+            <span className="name">{session.name}</span>
+            <button type="button" className="quiet" onClick={() => void signOut()}>
+              Sign out
+            </button>
           </div>
         )}
-        <NoteList notes={notes} onDelete={remove} />
+      </header>
+      <main>
+        {route === "/status" ? (
+          <StatusPage />
+        ) : session.state === "in" ? (
+          <NotesPage key={session.name} />
+        ) : session.state === "out" ? (
+          <SignInPage />
+        ) : (
+          <p role="status" className="empty">
+            Connecting to the server …
+          </p>
+        )}
       </main>
-      <Suspense fallback={<footer />}>
-        <Footer visits={visits} info={info} />
-      </Suspense>
     </>
   );
 }

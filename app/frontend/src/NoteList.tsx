@@ -1,4 +1,4 @@
-import { useRef } from "react";
+import { useRef, type ReactNode } from "react";
 
 import type { Note } from "./api";
 
@@ -8,10 +8,12 @@ interface Props {
   /** null while they are being loaded. */
   notes: Note[] | null;
   onDelete: (id: number) => Promise<void>;
+  /** What stands beside the heading. */
+  children?: ReactNode;
 }
 
 /** Shows the notes, each with a button that deletes it. */
-export function NoteList({ notes, onDelete }: Props) {
+export function NoteList({ notes, onDelete, children }: Props) {
   const heading = useRef<HTMLHeadingElement>(null);
 
   async function remove(id: number) {
@@ -22,9 +24,12 @@ export function NoteList({ notes, onDelete }: Props) {
 
   return (
     <section aria-labelledby="notes" aria-busy={notes === null}>
-      <h2 id="notes" ref={heading} tabIndex={-1}>
-        Notes
-      </h2>
+      <div className="row">
+        <h1 id="notes" ref={heading} tabIndex={-1}>
+          Notes
+        </h1>
+        {children}
+      </div>
       {notes?.length === 0 && (
         <p className="empty">Nothing here yet. Write the first note above.</p>
       )}

@@ -1,5 +1,9 @@
 /** The backend's API: its types, and one function a request. */
 
+import { ServerError } from "./errors";
+import { API_URL, json, send } from "./http";
+import { getToken, renew } from "./session";
+
 export interface Note {
   id: number;
   text: string;
@@ -12,44 +16,32 @@ export interface Info {
   environment: string;
 }
 
-export const MAX_NOTE_LENGTH = 1000;
-
-export const API_URL = import.meta.env.VITE_API_URL.replace(/\/$/, "");
-const TIMEOUT_MS = 10_000;
-
-/** Say what a status means to the person at the screen. */
-export function describeStatus(status: number): string {
-  switch (status) {
-    case 404:
-      return "It is not there any more.";
-    case 422:
-      return "The server does not accept this text.";
-    case 429:
-      return "That was a bit fast. Wait a moment and try again.";
-    case 502:
-    case 503:
-    case 504:
-      return "The server is not available right now. Try again in a moment.";
-    default:
-      return `The server answered with an error (${status}).`;
-  }
+export interface Readiness {
+  status: string;
+  /** For each thing that is needed: `ok`, or what is wrong. */
+  checks: Record<string, string>;
+  /** How long each service took. */
+  milliseconds: Record<string, number>;
 }
 
+export const MAX_NOTE_LENGTH = 1000;
+
+/**
+ * Send a request as the user who is signed in; with a new token once, should the server not take
+ * the old one.
+ *
+ * @throws ServerError, Unavailable
+ */
 async function request(method: string, path: string, body?: unknown): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(API_URL + path, {
-      method,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(body !== undefined && {
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(body),
-      }),
-    });
-  } catch (cause) {
-    throw new Error("The server cannot be reached. Are you online?", { cause });
+  async function attempt(token: string): Promise<Response> {
+    const { headers, ...rest } = json(body);
+    headers.set("Authorization", `Bearer ${token}`);
+    return send(API_URL + path, { method, headers, ...rest });
   }
-  if (!response.ok) throw new Error(describeStatus(response.status));
+
+  let response = await attempt(await getToken());
+  if (response.status === 401) response = await attempt(await renew());
+  if (!response.ok) throw new ServerError(response.status);
   return response;
 }
 
@@ -65,14 +57,4 @@ export async function addNote(text: string): Promise<Note> {
 
 export async function deleteNote(id: number): Promise<void> {
   await request("DELETE", `/notes/${id}`);
-}
-
-export async function countVisit(): Promise<number> {
-  const response = await request("POST", "/visits");
-  return ((await response.json()) as { count: number }).count;
-}
-
-export async function getInfo(): Promise<Info> {
-  const response = await request("GET", "/info");
-  return (await response.json()) as Info;
 }
