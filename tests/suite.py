@@ -30,6 +30,8 @@ PNPM = CACHE / "pnpm"
 
 # What the backend's tests start servers of (app/backend/tests/servers.py)
 BACKEND_PACKAGES = {"postgresql": Path("/usr/lib/postgresql"), "redis-server": Path("/usr/bin/redis-server")}
+# What the tests of the page are seen with
+BROWSER = "chromium"
 # The Pythons that the backend runs on, which are newer than what the collection wants; the first one is production's
 BACKEND_PYTHONS = ("3.13", "3.12", "3.14")
 # Tests that put a load on the stack for minutes
@@ -221,6 +223,12 @@ def prepare_servers() -> None:
         install_packages(missing)
 
 
+def prepare_browser() -> None:
+    """Install the browser that looks at the deployed page."""
+    if not shutil.which(BROWSER):
+        install_packages([BROWSER])
+
+
 def prepare_frontend() -> None:
     """Install pnpm in the version that package.json names, and what the lock names."""
     wanted = json.loads((FRONTEND / "package.json").read_text())["packageManager"].partition("+")[0]
@@ -292,7 +300,8 @@ def parts(*, full: bool) -> list[Part]:
     ]
     for name in scenarios():
         test = Command((program("molecule"), "test", "--scenario-name", name))
-        found.append(Part(f"molecule {name}", (test,)))
+        prepare = (prepare_browser, prepare_frontend) if name == "default" else ()
+        found.append(Part(f"molecule {name}", (test,), prepare))
     return [with_report(part, selection) for part in found]
 
 
