@@ -51,8 +51,10 @@ class Issued:
         return cls(x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes()), key)
 
 
-def issue(subject: str, issuer: Issued | None = None, key: ec.EllipticCurvePrivateKey | None = None) -> Issued:
-    """Issue a certificate for NAMES; without an issuer it is the authority's own."""
+def issue(
+    subject: str, issuer: Issued | None = None, key: ec.EllipticCurvePrivateKey | None = None, days: int = 30
+) -> Issued:
+    """Issue a certificate for NAMES that ends in so many days; without an issuer it is the authority's own."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(timezone.utc)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
@@ -62,8 +64,8 @@ def issue(subject: str, issuer: Issued | None = None, key: ec.EllipticCurvePriva
         .issuer_name(issuer.certificate.subject if issuer else name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=30))
+        .not_valid_before(now - timedelta(days=30))
+        .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
     )
     if issuer:

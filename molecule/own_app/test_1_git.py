@@ -7,8 +7,9 @@ import json
 import ssl
 import subprocess
 import tempfile
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from testinfra.host import Host
 
     from own_app.shop import Shop
-    from shared.stack import Compose, Site
+    from shared.stack import Compose, Run, Site
 
 GREETING = """it's "5" o'clock, $HOME is ${HOME} # no comment"""
 
@@ -225,15 +226,49 @@ class TestTls:
     def test_browsers_are_told_to_come_by_https(self, shop: Shop, path: str) -> None:
         assert shop.get(path).headers["Strict-Transport-Security"] == "max-age=63072000"
 
-    def test_a_key_of_another_certificate_is_refused_before_anything_changes(
-        self, host: Host, compose: Compose, site: Site
-    ) -> None:
-        before = compose.ids(), host.check_output("find /opt/shop -path '*/.git' -prune -o -printf '%p %C@\n' | sort")
-        refused = site.run(nginx_frontend_tls_key=issue("another").key_pem)
-        assert refused.code != 0
-        assert "nginx_frontend_tls_key" in refused.said
-        assert "ok: [fullstack-own]" not in refused.output.partition("Make sure that the host has Python")[2]
-        assert before == (
-            compose.ids(),
-            host.check_output("find /opt/shop -path '*/.git' -prune -o -printf '%p %C@\n' | sort"),
+    def test_status_tells_how_long_the_certificate_lasts(self, shop: Shop, site: Site) -> None:
+        with shop.handshake(shop.context()) as connection:
+            certificate = connection.getpeercert()
+        assert certificate
+        end = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), timezone.utc)
+        assert f"certificate: until {end:%Y-%m-%d}" in site.apply(playbook="playbooks/status.yml").output
+
+
+class TestCertificateThatWillNotDo:
+    """It is refused before the host is asked for more than its name."""
+
+    FAULTS: ClassVar = {
+        "another key": "nginx_frontend_tls_key: does not belong to the certificate",
+        "expired": "nginx_frontend_tls_certificate_file: expired on",
+        "another name": "nginx_frontend_server_names: other.test is not in",
+        "unknown authority": "whose issuer CN=Stranger is not trusted",
+    }
+
+    @staticmethod
+    def trace(host: Host, compose: Compose) -> tuple[dict[str, str], str]:
+        """Return what a deployment could have changed."""
+        files = "find /opt/shop -path '*/.git' -prune -o -printf '%p %C@\n' | sort"
+        return compose.ids(), host.check_output(files)
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def refused(cls, host: Host, compose: Compose, site: Site, tmp_path_factory: pytest.TempPathFactory) -> Run:
+        """Run the play with one that has every fault at once."""
+        folder = tmp_path_factory.mktemp("certificate")
+        issue("shop.test", issue("Stranger"), days=-1).write(folder, "bad")
+        before = cls.trace(host, compose)
+        run = site.run(
+            nginx_frontend_tls_certificate_file=str(folder / "bad.pem"),
+            nginx_frontend_tls_key=issue("another").key_pem,
+            nginx_frontend_server_names=["other.test"],
         )
+        assert run.code != 0
+        assert cls.trace(host, compose) == before
+        return run
+
+    @pytest.mark.parametrize("fault", FAULTS)
+    def test_fault_is_told(self, refused: Run, fault: str) -> None:
+        assert self.FAULTS[fault] in refused.said
+
+    def test_host_was_not_asked(self, refused: Run) -> None:
+        assert "ok: [fullstack-own]" not in refused.output.partition("Make sure that the host has Python")[2]

@@ -116,10 +116,12 @@ def image_tags(docker: DockerCli) -> dict[str, list[str]]:
 
 
 def certificate_end(module: AnsibleModule, directory: Path) -> datetime | None:
-    """Return when the certificate of nginx ends; none without one, or without openssl on the host."""
+    """Return when the certificate of nginx ends; none without one."""
     path = directory / "secrets/tls/certificate.pem"
-    if not path.exists() or shutil.which("openssl") is None:
+    if not path.exists():
         return None
+    if shutil.which("openssl") is None:
+        module.fail_json(msg=f"openssl is needed on the host to read {path}; install it")
     _code, out, _err = module.run_command(["openssl", "x509", "-enddate", "-noout", "-in", str(path)], check_rc=True)
     text = out.strip().partition("=")[2]
     return datetime.strptime(text, "%b %d %H:%M:%S %Y GMT").replace(tzinfo=timezone.utc)

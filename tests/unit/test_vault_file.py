@@ -110,21 +110,18 @@ def test_another_run_keeps_what_is_there_and_adds_what_is_missing(made: Inventor
 
 def test_password_may_be_typed_and_have_an_id(inventory: Inventory) -> None:
     # Ansible asks a terminal, and nothing else
-    child, terminal = pty.fork()
-    if child == 0:
-        command = inventory.command("--vault-id", "prod@prompt")
-        os.execve(command[0], command, environment())
-    said = b""
-    while b"prod)" not in said:
-        said += os.read(terminal, 1024)
-    os.write(terminal, f"{PASSWORD}\n".encode())
-    try:
-        while os.read(terminal, 1024):
-            pass
-    except OSError:
-        pass  # the terminal is gone with the command
-    assert os.waitpid(child, 0)[1] == 0
-    os.close(terminal)
+    ours, theirs = pty.openpty()
+    command = inventory.command("--vault-id", "prod@prompt")
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True, env=environment()
+    ) as running:
+        said = b""
+        while b"prod)" not in said:
+            said += os.read(ours, 1024)
+        os.write(ours, f"{PASSWORD}\n".encode())
+        assert running.wait(60) == 0
+    os.close(ours)
+    os.close(theirs)
     assert inventory.vault.read_text().startswith("$ANSIBLE_VAULT;1.2;AES256;prod\n")
     assert inventory.secrets().keys() == NAMES
 

@@ -43,18 +43,30 @@ def unsaid(words: Words, done: Run) -> list[str]:
 # --- variables ----------------------------------------------------------------------------------
 
 WRONG_VARIABLES = {"postgres_memroy": "1G", "redis_pids": "many"}
+PLAIN_SECRETS = """
+postgres_password: changeme-changeme
+postgres_app_password: k3T9-aW_
+fastapi_backend_secret_environment: {TOKEN: 7d2f0c1be94a4c58}
+"""
 SAID_OF_VARIABLES: dict[str, Words] = {
     "mistyped": ("postgres_memroy: no such variable in role postgres", "did you mean postgres_memory?"),
     "wrong type": ("redis_pids:", "cannot be converted to an int", "wanted: int (Most processes in the container)"),
     "missing secret": ("redis_password: not set; set it in the vault file (playbooks/secrets.yml writes one",),
+    "placeholder": ("postgres_password: is a placeholder; ansible-playbook playbooks/secrets.yml writes",),
+    "short secret": ("postgres_app_password: has 8 characters, and 16 are the least",),
+    "secret in plain": (
+        "fastapi_backend_secret_environment: stands unencrypted in",
+        "encrypt that file by ansible-vault",
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def wrong_variables(refused: Callable[..., Run], site: Site, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run the play with variables that cannot be, and from an inventory without its vault."""
+    """Run the play with variables that cannot be, from an inventory with a file in plain where the vault was."""
     copy = tmp_path_factory.mktemp("without_vault") / "inventory"
     inventory = shutil.copytree(site.inventory.parent, copy, ignore=shutil.ignore_patterns("vault.yml"))
+    (inventory / "group_vars/fullstack/secrets.yml").write_text(PLAIN_SECRETS)
     return refused(inventory=inventory, **WRONG_VARIABLES)
 
 
@@ -67,6 +79,24 @@ def test_variable_is_refused(wrong_variables: Run, fault: str) -> None:
 def test_path_that_does_not_exist_is_refused(refused: Callable[..., Run], variable: str) -> None:
     done = refused(**{variable: "/nowhere"})
     assert unsaid((f"{variable}: /nowhere", "name the folder of the application"), done) == [], done.said
+
+
+SAID_OF_CONNECTIONS: dict[str, Words] = {
+    "pools": ("fastapi_backend_connections: 20 are fewer than the 28 that 4 workers may open", "lower"),
+    "server": ("postgres_config: max_connections 100 is less than the 123 that", "drop it, or lower one"),
+}
+
+
+@pytest.fixture(scope="module")
+def few_connections(refused: Callable[..., Run]) -> Run:
+    """Run the play with pools that are larger than the budget, and a server that has too few connections for it."""
+    pools = {"DB_POOL_SIZE": 5, "DB_MAX_OVERFLOW": 2}
+    return refused(fastapi_backend_environment=pools, postgres_config={"max_connections": 100})
+
+
+@pytest.mark.parametrize("fault", SAID_OF_CONNECTIONS)
+def test_connections_that_do_not_fit_are_refused(few_connections: Run, fault: str) -> None:
+    assert unsaid(SAID_OF_CONNECTIONS[fault], few_connections) == [], few_connections.said
 
 
 # --- the host -----------------------------------------------------------------------------------
