@@ -74,6 +74,13 @@ class TestPostgresKilled:
         assert [number for number, times in saved.items() if times > 1] == []
 
 
+@pytest.mark.soak
+class TestPostgresKilledForMinutes(TestPostgresKilled):
+    """The same ten times as often."""
+
+    KILLS = 200
+
+
 class TestPostgresStopped:
     """The engine stops it while the application is connected."""
 
