@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -112,3 +113,15 @@ def test_only_what_runs_has_a_health(running: bool, restarting: bool, verdict: s
 
 def test_a_container_without_a_check_has_no_health() -> None:
     assert healer.verdict({"State": {"Running": True, "Restarting": False}}) is None
+
+
+@pytest.mark.parametrize(("days", "soon"), [(1, True), (13, True), (15, False)])
+def test_a_certificate_that_ends_soon_is_seen(tmp_path: Path, days: int, soon: bool) -> None:
+    request = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "certificate.pem")]
+    subprocess.run([*request, *files, "-subj", "/CN=a", "-days", str(days)], check=True, capture_output=True)
+    assert healer.certificate_ends_soon(tmp_path / "certificate.pem") is soon
+
+
+def test_no_certificate_does_not_end(tmp_path: Path) -> None:
+    assert not healer.certificate_ends_soon(tmp_path / "certificate.pem")

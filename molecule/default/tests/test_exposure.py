@@ -29,8 +29,6 @@ SERVER = "--label=com.docker.compose.project=handmade --entrypoint=python3 app-b
 HOST6, NEIGHBOUR6 = "fd00:213::10", "fd00:213::11"
 NETWORK6, CONTAINER6 = "fd00:99::/64", "fd00:99::99"
 STARTED_AFTER = 60
-DOCKER_ALONE = "molecule/docker_repository/converge.yml"
-"""Runs the role that has the firewall, and none of the others."""
 
 Place = tuple[str, int]
 # Prints those of the places that answer. A refusal is an answer: what is dropped gets none.
@@ -175,7 +173,7 @@ def test_what_was_taken_out_by_hand_is_put_back(host: Host, neighbour: Host, com
 
 def test_an_interface_that_leads_outside_is_refused(host: Host, site: Site) -> None:
     before = host.check_output("nft list table inet fullstack_firewall")
-    done = site.run(playbook=DOCKER_ALONE, docker_host_firewall_inside=["docker0", "eth*"])
+    done = site.run(docker_host_firewall_inside=["docker0", "eth*"])
     assert done.code != 0
     assert "docker_host_firewall_inside: eth* takes in eth0" in done.said
     assert host.check_output("nft list table inet fullstack_firewall") == before
@@ -184,9 +182,9 @@ def test_an_interface_that_leads_outside_is_refused(host: Host, site: Site) -> N
 def test_a_port_is_opened_by_variable_for_whom_it_names(host: Host, neighbour: Host, web: Web, site: Site) -> None:
     friend = neighbour.interface("eth0").addresses[0]
     ports = [{"port": HANDMADE_PORT, "from": [friend]}, {"port": OWN_PORT, "from": ["192.0.2.0/24"]}]
-    site.apply(playbook=DOCKER_ALONE, docker_host_firewall_ports=ports)
+    site.apply(docker_host_firewall_ports=ports)
     assert reached(neighbour, (web.address, HANDMADE_PORT), (web.address, OWN_PORT)) == [(web.address, HANDMADE_PORT)]
-    site.apply(playbook=DOCKER_ALONE)
+    site.apply()
     assert reached(neighbour, (web.address, HANDMADE_PORT), (web.address, OWN_PORT)) == []
 
 

@@ -40,6 +40,9 @@ CANNOT_JOIN = 128
 LOOK_EVERY = 30.0
 LOOK_AGAIN = 2.0
 DISK_FULL = 0.9
+DAY = 86400
+# As long before the end as status.yml warns
+CERTIFICATE_SECONDS = 14 * DAY
 
 
 def namespace(pid: int) -> int | None:
@@ -114,6 +117,18 @@ def notify(command: str, sentence: str) -> None:
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         # What the command is told of is put right all the same
         print(f"{command}: {error}")
+
+
+def certificate_ends_soon(path: Path) -> bool:
+    """Tell whether the certificate that nginx serves ends within two weeks, or has ended; not, where there is none."""
+    command = ["openssl", "x509", "-noout", "-checkend", str(CERTIFICATE_SECONDS), "-in", str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        print(f"{path}: {error}")
+        return False
+    # It ends with 1 where it cannot read the file, too
+    return done.returncode == 1 and "will expire" in done.stdout
 
 
 def disk_is_full(path: str) -> bool:
@@ -249,6 +264,8 @@ def watch(project: str, lock: str, command: str, patience: Patience) -> None:
     listen = ["docker", "events", "--format", "{{.ID}}"]
     for one in filters:
         listen += ["--filter", one]
+    certificate = Path(lock).parent / "secrets/tls/certificate.pem"
+    daily = Patience(DAY, DAY)
     reader, writer = os.pipe()
     with subprocess.Popen(listen, stdout=writer) as events, selectors.DefaultSelector() as selector:
         os.close(writer)
@@ -261,6 +278,8 @@ def watch(project: str, lock: str, command: str, patience: Patience) -> None:
                 look(project, command, patience)
                 if disk_is_full("/") and patience.due("disk", time.monotonic()):
                     notify(command, f"the disk is more than {DISK_FULL:.0%} full: run playbooks/cleanup.yml")
+                if daily.due("certificate", time.monotonic()) and certificate_ends_soon(certificate):
+                    notify(command, f"{certificate} ends within {CERTIFICATE_SECONDS // DAY} days: replace it")
             pause = LOOK_AGAIN if busy else patience.wait(time.monotonic(), LOOK_EVERY)
             if selector.select(pause) and not os.read(reader, 65536):
                 return
