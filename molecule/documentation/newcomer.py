@@ -7,6 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +28,11 @@ VAULT_PASSWORD = PROJECT / "tests/ground/vault-password"
 AT_THE_CONTROLLER = ("ansible", "make ", "cp ", "mkdir ", "ssh ")
 INSTALLED = "As an installed collection"
 """Section of the README that is followed in the folder of a team, the others in the clone."""
+
+PATIENCE = 300
+"""Seconds that a command may take."""
+KEYS_EVERY = 0.5
+"""Seconds between two attempts to type something."""
 
 # Commands that need something else here, and why
 INSTEAD = {
@@ -45,7 +53,7 @@ TYPED = {
     "docker compose exec backend sh": "exit\n",
     "docker compose exec backend /etc/fullstack/with-env python3": "exit()\n",
     "docker compose exec db psql -U postgres -d app_db": "\\q\n",
-    """docker compose exec redis sh -c 'REDISCLI_AUTH="$(cat /run/secrets/redis_password)" redis-cli'""": "quit\n",
+    """docker compose exec redis sh -c 'REDISCLI_AUTH="$(cat /run/secrets/redis_password)" redis-cli'""": "quit\r",
 }
 # Pages that are about another machine than this scenario has, and the scenario that types what they say
 ELSEWHERE = {"development.md": "development"}
@@ -98,16 +106,19 @@ class Newcomer:
     def environment(self) -> dict[str, str]:
         """The environment after `. .venv/bin/activate`, without what Molecule puts into it."""
         kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))
         }
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return {**kept, "HOME": str(self.home), "PATH": path, "EDITOR": "true", "ANSIBLE_NOCOLOR": "true"}
+        own = {"HOME": str(self.home), "PATH": path, "EDITOR": "true"}
+        return {**kept, **own, "ANSIBLE_VAULT_PASSWORD_FILE": str(VAULT_PASSWORD), "ANSIBLE_NOCOLOR": "true"}
 
     def type(self, command: Command) -> tuple[int, str]:
         """Type a command where it belongs; return its exit status and what it said."""
         line = INSTEAD.get(command.text, command.text).replace("HOST", self.host)
-        # Nobody is there to type it
-        line = line.replace("--ask-vault-pass", f"--vault-password-file={VAULT_PASSWORD}")
+        # Nobody is there to type the password: a variable names its file
+        line = line.replace(" --ask-vault-pass", "")
         if command.text.startswith(AT_THE_CONTROLLER):
             folder = self.team if command.section == INSTALLED else self.clone
             argv = ["sh", "-c", line]
@@ -116,19 +127,33 @@ class Newcomer:
             typed = command.text in TYPED
             # ssh joins what it is given and leaves it to the shell of the host
             argv = ["ssh", "-F", str(SSH_CONFIG), *(["-tt"] if typed else []), self.host, f"cd /opt/app && {line}"]
-        done = subprocess.run(
-            argv,
-            cwd=folder,
-            env=self.environment,
-            input=TYPED.get(command.text, ""),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=300,
-        )
-        return done.returncode, f"$ {line}\n{done.stdout}"
+        with tempfile.TemporaryFile() as said:
+            running = subprocess.Popen(
+                argv, cwd=folder, env=self.environment, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT
+            )
+            status = self.wait(running, TYPED.get(command.text, ""))
+            said.seek(0)
+            return status, f"$ {line}\n{said.read().decode(errors='replace')}"
+
+    @staticmethod
+    def wait(running: subprocess.Popen[bytes], typed: str) -> int:
+        """Type into a program until it ends, since what comes before it listens is lost; return its exit status."""
+        assert running.stdin
+        deadline = time.monotonic() + PATIENCE
+        while typed:
+            with suppress(BrokenPipeError):
+                running.stdin.write(typed.encode())
+                running.stdin.flush()
+            with suppress(subprocess.TimeoutExpired):
+                return running.wait(KEYS_EVERY)
+            if time.monotonic() > deadline:
+                break
+        running.stdin.close()
+        try:
+            return running.wait(max(0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            running.kill()
+            return running.wait()
 
 
 def ini_block(page: str) -> str:
