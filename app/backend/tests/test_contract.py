@@ -4,8 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.replica import Replica
 from tests.servers import HOST, gunicorn
-from tests.test_live import Replica
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
 EXAMPLES = 20

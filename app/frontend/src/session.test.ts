@@ -77,3 +77,12 @@ test("a sign-in that the server has ended is over", async () => {
   expect(getSession().state).toBe("out");
   expect(localStorage.getItem("signed-in")).toBeNull();
 });
+
+test("who cannot be signed out stays signed in, and is told", async () => {
+  serve(Response.json(SIGNED_IN));
+  const { enterBy, getSession, signOut } = await load();
+  await enterBy("login", "ada", "correct horse battery");
+  serve(new TypeError("offline"));
+  await expect(signOut()).rejects.toThrow("cannot be reached");
+  expect(getSession().state).toBe("in");
+});

@@ -88,9 +88,13 @@ export async function enterBy(
   }
 }
 
-/** Sign out here and in all windows of this browser. */
+/**
+ * Sign out here and in all windows of this browser.
+ *
+ * @throws ServerError, Unavailable: the cookie is still good, so nobody should believe otherwise
+ */
 export async function signOut(): Promise<void> {
-  await ask("logout").catch(() => null);
+  await ask("logout");
   become({ state: "out" });
 }
 
