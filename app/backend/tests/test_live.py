@@ -62,9 +62,12 @@ def test_nobody_hears_of_the_notes_of_others(replicas: list[Replica]) -> None:
         assert hear(socket) == {"type": "added", "note": note}
 
 
-def test_a_window_is_told_that_the_other_end_lives(replicas: list[Replica]) -> None:
+@pytest.mark.parametrize("question", ["still there?", b"\x00"])
+def test_a_window_is_told_that_the_other_end_lives(
+    replicas: list[Replica], question: str | bytes
+) -> None:
     with replicas[0].window(replicas[0].sign_up()) as socket:
-        socket.send("still there?")
+        socket.send(question)
         assert hear(socket) == {"type": "pong"}
 
 

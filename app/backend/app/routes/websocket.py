@@ -38,7 +38,7 @@ async def pass_on(changes: Changes, socket: WebSocket) -> None:
 
 async def answer(socket: WebSocket, changes: Changes) -> None:
     """Answer whatever the client says, by which it learns that this end lives."""
-    async for _ in socket.iter_text():
+    while (await socket.receive())["type"] == "websocket.receive":
         with suppress(asyncio.QueueFull):
             changes.put_nowait(PONG)
 
