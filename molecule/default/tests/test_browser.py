@@ -66,7 +66,8 @@ def picture(page: Page, name: str) -> Path:
 
 
 def fill(page: Page, name: str, password: str = User.PASSWORD) -> None:
-    """Fill in the form and send it."""
+    """Fill in the form and send it, in the window in front: another one takes its time."""
+    page.bring_to_front()
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.locator("button[type=submit]").click()
