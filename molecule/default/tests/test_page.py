@@ -94,6 +94,15 @@ def test_application_is_ready(web: Web) -> None:
     assert web.get("/api/health/ready").json()["checks"] == {"database": "ok", "schema": "ok", "redis": "ok"}
 
 
+def test_answer_names_its_release(web: Web) -> None:
+    answer = web.get("/api/info")
+    assert answer.headers["X-Release"] == answer.json()["release"] != "unknown"
+
+
+def test_answer_names_its_request(web: Web) -> None:
+    assert re.fullmatch("[0-9a-f]{32}", web.get("/api/info").headers["X-Request-ID"])
+
+
 def test_path_that_looks_like_a_file_reaches_the_application(web: Web) -> None:
     assert web.get("/api/x.png").json() == {"detail": "Not Found"}
 
