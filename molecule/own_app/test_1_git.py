@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from own_app.certificates import issue
+from own_app.shop import ADDRESS
 from shared.stack import eventually
 
 if TYPE_CHECKING:
@@ -75,10 +77,10 @@ class TestWayIn:
 @pytest.fixture
 def agent(team: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have an SSH agent that holds the deploy key."""
-    socket = tmp_path / "agent"
-    with subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL) as running:
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
-        eventually(socket.exists, 10)
+    place = tmp_path / "agent"
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(place)], stdout=subprocess.DEVNULL) as running:
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(place))
+        eventually(place.exists, 10)
         subprocess.run(["ssh-add", "-q", str(team / "deploy_key")], check=True)
         yield
         running.terminate()
@@ -134,6 +136,26 @@ class TestEnvironment:
     def test_no_secret_stands_in_docker_inspect(self, host: Host, secrets: dict[str, str]) -> None:
         said = host.check_output("docker inspect $(docker ps -aq)")
         assert [name for name, value in secrets.items() if value in said or json.dumps(value)[1:-1] in said] == []
+
+
+class TestPublishedData:
+    """PostgreSQL and Redis have ports on the host, since the inventory says so."""
+
+    PORTS = (3421, 6420)
+
+    @pytest.mark.parametrize("port", PORTS)
+    def test_host_itself_reaches_it(self, host: Host, port: int) -> None:
+        host.check_output("python3 -c %s", f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)")
+
+    @pytest.mark.parametrize("service", ["db", "redis"])
+    def test_it_is_published_on_the_hosts_own_address_alone(self, compose: Compose, service: str) -> None:
+        ports = compose.container(service).inspect["NetworkSettings"]["Ports"]
+        assert {binding["HostIp"] for bindings in ports.values() for binding in bindings or []} == {"127.0.0.1"}
+
+    @pytest.mark.parametrize("port", PORTS)
+    def test_nobody_else_reaches_it(self, port: int) -> None:
+        with pytest.raises(OSError, match=r"refused|timed out"):
+            socket.create_connection((ADDRESS, port), timeout=1)
 
 
 class TestBuild:
