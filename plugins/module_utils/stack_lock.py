@@ -170,7 +170,8 @@ class StackLock:
         )
 
     def _renewed(self) -> Holder:
-        assert self._holder is not None  # noqa: S101 - whoever holds it has written who it is
+        if self._holder is None:
+            raise LockError("the lock is not held by this run")
         return replace(self._holder, renewed=self._clock())
 
     def _read(self, descriptor: int) -> Holder | None:

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: stack_lock
 short_description: Keep other deployments out of a project
 version_added: 0.1.0
-author: The fullstack.docker maintainers
+author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Holds a project for a run of a play, so that a second one is refused before it changes anything.
   - Between two modules of a run nothing runs on the host that could hold anything. The run is then believed to go on
