@@ -32,8 +32,8 @@ test-full: setup ## Run everything, with thousands of examples for each property
 	@$(PYTHON) tests/run --full
 
 .PHONY: bench
-bench: setup ## Measure the runs of the play; a table, and JSON below bench/out/
-	@$(PYTHON) tests/bench
+bench: setup ## Measure what is promised: tables, JSON below bench/out/, docs/figures.md; ONLY=runs for one, FULL=1
+	@PYTHONPATH=tests:tests/ground:molecule $(PYTHON) -m bench $(ONLY) $(if $(FULL),--releases 50)
 
 .PHONY: lint
 lint: setup ## Run the linters and type checkers

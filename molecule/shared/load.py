@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from shared.stack import Web
 
 # Seconds between two requests of a keep-alive client: none, a short pause, a long one
 PAUSES = (0.0, 0.04, 0.3)
 WEBSOCKETS = 5
+# Seconds between two rows: a user of the application may write 120 a minute
+ROW_PAUSE = 0.6
+NO_FIELDS: dict[str, str] = {}
 
 
 @dataclass
@@ -32,6 +37,16 @@ class Load:
     closed: list[int | None] = field(default_factory=list)
     """Close codes of websockets that the other side closed; none where there was no close frame."""
     releases: set[str] = field(default_factory=set)
+    """Releases of the backend that answered."""
+    rows: list[str] = field(default_factory=list)
+    """Texts of the notes that were acknowledged, each sent once."""
+    gap: float = 0.0
+    """Longest time without any answer, in seconds."""
+    pauses: tuple[float, ...] = PAUSES
+    slow: float = 5.0
+    """Seconds that the slow requests take."""
+    websockets: int = WEBSOCKETS
+    _last: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -43,8 +58,9 @@ class Load:
         self._stop.set()
 
     async def _all(self) -> None:
-        clients = [self._keep_alive(pause, method) for pause in PAUSES for method in ("GET", "POST")]
-        await asyncio.gather(*clients, self._one_each(), self._slow(), *(self._talk() for _ in range(WEBSOCKETS)))
+        clients = [self._keep_alive(pause, method) for pause in self.pauses for method in ("GET", "POST")]
+        talkers = [self._talk() for _ in range(self.websockets)]
+        await asyncio.gather(*clients, self._one_each(), self._slow(), self._write(), *talkers)
 
     async def _keep_alive(self, pause: float, method: str) -> None:
         """Send requests over one connection for as long as the server keeps it."""
@@ -69,7 +85,25 @@ class Load:
     async def _slow(self) -> None:
         """Ask for answers that take their time."""
         while not self._stop.is_set():
-            await self._alone("/api/slow?seconds=5")
+            await self._alone(f"/api/slow?seconds={self.slow:g}")
+
+    async def _write(self) -> None:
+        """Write numbered rows, no more than one user may."""
+        for number in itertools.count():
+            if self._stop.is_set():
+                return
+            text = f"{self.web.user.name} {number}"
+            body = json.dumps({"text": text}).encode()
+            fields = {**self.web.user.bearer(), "Content-Type": "application/json"}
+            try:
+                streams = await asyncio.open_connection(self.web.address, self.web.port)
+                before = len(self.failures)
+                await self._ask(*streams, "POST", "/api/notes", last=True, body=body, fields=fields)
+                if len(self.failures) == before:
+                    self.rows.append(text)
+            except (OSError, EOFError) as error:
+                self.failures.append(f"POST /api/notes: {error!r}")
+            await asyncio.sleep(ROW_PAUSE)
 
     async def _alone(self, path: str) -> None:
         try:
@@ -79,24 +113,43 @@ class Load:
             self.failures.append(f"GET {path}: {error!r}")
 
     async def _ask(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, method: str, path: str, *, last: bool = False
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        method: str,
+        path: str,
+        *,
+        last: bool = False,
+        body: bytes = b"",
+        fields: Mapping[str, str] = NO_FIELDS,
     ) -> bool:
         """Send a request, read the answer, and return whether the connection stays open."""
-        ending = "Connection: close\r\n" if last else ""
-        writer.write(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{ending}\r\n".encode())
+        sent = {"Host": "localhost", "Content-Length": str(len(body)), **fields}
+        if last:
+            sent["Connection"] = "close"
+        head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+        writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
         await writer.drain()
         head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 40)).decode().lower()
-        fields = dict(line.split(": ", 1) for line in head.splitlines()[1:] if ": " in line)
-        await reader.readexactly(int(fields.get("content-length", 0)))
+        got = dict(line.split(": ", 1) for line in head.splitlines()[1:] if ": " in line)
+        await reader.readexactly(int(got.get("content-length", 0)))
         status = int(head.split()[1])
         if status < 300:
-            self.answered += 1
+            self._count(got.get("x-release", ""))
         else:
-            self.failures.append(f"{method} {path}: {status}")
-        if last or fields.get("connection") == "close":
+            self.failures.append(f"{time.strftime('%H:%M:%S')} {method} {path}: {status}")
+        if last or got.get("connection") == "close":
             writer.close()
             return False
         return True
+
+    def _count(self, release: str) -> None:
+        """Take note of an answer."""
+        now = time.monotonic()
+        self.gap = max(self.gap, now - (self._last or now))
+        self._last = now
+        self.answered += 1
+        self.releases.add(release)
 
     async def _talk(self) -> None:
         """Talk over a websocket, and come back when it is closed."""
@@ -110,18 +163,24 @@ class Load:
                         await asyncio.sleep(0.1)
             except ConnectionClosed as closed:
                 self.closed.append(closed.rcvd.code if closed.rcvd else None)
-            except OSError as error:
+            except (OSError, EOFError, InvalidHandshake) as error:
                 self.failures.append(f"websocket: {error!r}")
 
 
 @contextmanager
-def traffic(web: Web, seconds_before: float = 1.0) -> Iterator[Load]:
+def traffic(web: Web, seconds_before: float = 1.0, **options: Any) -> Iterator[Load]:
     """Send traffic while the block runs; it has begun when the block begins, and is over after it.
+
+    Args:
+        web: where to.
+        seconds_before: how long it may take to begin, ten times.
+        options: fields of Load.
 
     Raises:
         AssertionError: nothing was answered before the block, so that it would prove nothing.
     """
-    load = Load(web)
+    web.user.bearer()  # signs up before the clients begin
+    load = Load(web, **options)
     thread = threading.Thread(target=load.run)
     thread.start()
     try:

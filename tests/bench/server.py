@@ -1,0 +1,41 @@
+"""The server's worker class: uvicorn-worker, which the stack uses, beside gunicorn's own ASGI worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.load import side_by_side, wrk
+from bench.table import Rows
+
+if TYPE_CHECKING:
+    from bench.host import Stack
+
+TITLE = "Worker classes of gunicorn"
+CLASSES = {"bench-uvicorn": "uvicorn_worker.UvicornWorker", "bench-asgi": "asgi"}
+
+
+def measure(stack: Stack, rows: Rows, *, releases: int) -> list[str]:
+    """Ask backends that differ in the worker class alone for /health."""
+    try:
+        at = {
+            name: stack.server(name, "gunicorn", f"--worker-class={one}", "app.main:app")
+            for name, one in CLASSES.items()
+        }
+        for connections in (1, 32):
+            found = side_by_side({
+                name: lambda address=address: wrk(stack, f"http://{address}:8000/health", connections)  # type: ignore[misc] # noqa: B023
+                for name, address in at.items()
+            })  # fmt: skip
+            ours, other = found["bench-uvicorn"], found["bench-asgi"]
+            by = f"{connections} connection{'s' if connections > 1 else ''}"
+            beside = "gunicorn's asgi worker"
+            rows.add(
+                f"UvicornWorker, {by}", ours.rate, "requests/s", beside=beside, other=other.rate, more_is_better=True
+            )
+            rows.add(f"its p50, {by}", ours.p50, "ms", beside=beside, other=other.p50)
+            rows.add(f"its p99, {by}", ours.p99, "ms", beside=beside, other=other.p99)
+    finally:
+        stack.remove_servers(*CLASSES)
+    return [
+        "Speed is not why UvicornWorker is used: on a stop it closes websockets with 1012, the other sends no frame."
+    ]
