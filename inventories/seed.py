@@ -5,10 +5,6 @@ import json
 
 CREDENTIALS = {"name": "ada", "password": "development"}
 NOTES = ("Save a file, and see what becomes of it", "Add a model, and let Alembic find it", "Start over at will")
-    "Save a file, and see what becomes of it",
-    "Add a model, and let Alembic find it",
-    "Start over whenever you like",
-)
 
 
 def ask(method: str, path: str, body: object = None, token: str = "") -> dict:

@@ -44,7 +44,7 @@ def page(browser: Browser, ports: dict[str, int]) -> Iterator[Page]:
     """Return the application's page, behind nginx."""
     opened = browser.new_page()
     opened.goto(f"http://localhost:{ports['nginx']}/")
-    opened.locator("h1").first.wait_for(timeout=20_000)
+    opened.locator("header").wait_for(timeout=20_000)
     yield opened
     opened.close()
 
