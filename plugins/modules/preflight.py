@@ -273,6 +273,7 @@ host:
 """
 
 import contextlib
+import functools
 import glob
 import ipaddress
 import json
@@ -365,6 +366,12 @@ def started_at(pid_file: str) -> float | None:
         return None
     age = float(uptime[0]) - int(fields[19]) / os.sysconf("SC_CLK_TCK")
     return time.time() - age
+
+
+@functools.lru_cache(maxsize=1)
+def read_docker() -> dict[str, Any]:
+    """Return what `docker info` answers, empty without a client; asked once, since it takes a while."""
+    return read_json(output(["docker", "info", "--format", "{{json .}}"]))
 
 
 def read_engine(info: dict[str, Any]) -> Engine:
@@ -548,7 +555,7 @@ def read_host(request: Request) -> Host:
     """Read all that the checks need. Changes nothing."""
     system = parse_os_release(read("/etc/os-release"))
     status = parse_dpkg_status(read("/var/lib/dpkg/status"), KNOWN_PACKAGES | {"dpkg"})
-    info = read_json(output(["docker", "info", "--format", "{{json .}}"]))
+    info = read_docker()
     running = bool(info.get("ServerVersion"))
     rows = parse_ps(output(["docker", "ps", "--all", "--no-trunc", "--format", PS_FORMAT])) if running else []
     engine = read_engine(info)
@@ -586,7 +593,7 @@ def read_dependencies(folder: str) -> dict[str, str] | None:
 
 def read_developer(sources: dict[str, dict[str, str]]) -> dict[str, Any]:
     """Return who runs this, what Docker says to them, and what their sources depend on."""
-    info = read_json(output(["docker", "info", "--format", "{{json .}}"]))
+    info = read_docker()
     rootless = any("name=rootless" in option for option in info.get("SecurityOptions") or [])
     uid, gid = os.getuid(), os.getgid()
     # In a rootless engine the developer is root inside, and nobody else
