@@ -165,12 +165,17 @@ class Stack:
                     f"docker compose run -d --no-deps --name {name} {options} backend {' '.join(command)}")  # fmt: skip
         layout = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         address = self.output(f"docker inspect --format '{layout}' {name}")
-        probe = f"curl -fsS -o /dev/null -H 'Host: localhost' http://{address}:8000/health/ready"
-        try:
-            self.output("command -v curl >/dev/null || apt-get install -qqy --no-install-recommends curl >/dev/null; "
-                        f"for i in $(seq 100); do {probe} 2>/dev/null && exit 0; sleep 0.3; done; {probe}")  # fmt: skip
-        except BenchError as error:
-            raise BenchError(f"{error}\n{self.output(f'docker logs --tail 20 {name} 2>&1')}") from error
+        self.output("command -v curl >/dev/null || apt-get install -qqy --no-install-recommends curl >/dev/null")
+        # Only while it runs is the address its own: an engine gives that of a container that ended to the next one
+        same = f"test \"$(docker inspect --format '{layout}' {name})\" = '{address}'"
+        ask = f"curl -fsS --max-time 2 -o /dev/null -H 'Host: localhost' http://{address}:8000/health/ready"
+
+        def answers() -> bool:
+            if self.output(f"docker inspect --format '{{{{.State.Running}}}}' {name}") != "true":
+                raise BenchError(f"{name} ended:\n" + self.output(f"docker logs --tail 30 {name} 2>&1"))
+            return self.output(f"{same} && {ask} 2>/dev/null && echo yes || true") == "yes"
+
+        ground.wait_for(name, answers, 60)
         return address
 
     def remove_servers(self, *names: str) -> None:

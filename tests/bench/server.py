@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from bench.load import side_by_side, wrk
@@ -11,16 +12,23 @@ if TYPE_CHECKING:
     from bench.host import Stack
 
 TITLE = "Worker classes of gunicorn"
+# The stack's configuration without its hook, which lays itself around the application where UvicornWorker keeps it
+PLAIN = """\
+exec(open("/etc/fullstack/gunicorn.conf.py").read())
+def post_worker_init(worker):
+    pass
+"""
 CLASSES = {"bench-uvicorn": "uvicorn_worker.UvicornWorker", "bench-asgi": "asgi"}
 
 
 def measure(stack: Stack, rows: Rows, *, releases: int) -> list[str]:
     """Ask backends that differ in the worker class alone for /health."""
+    stack.output(f"mkdir -p /root/bench && printf %s {shlex.quote(PLAIN)} >/root/bench/plain.py")
     try:
-        at = {
-            name: stack.server(name, "gunicorn", f"--worker-class={one}", "app.main:app")
-            for name, one in CLASSES.items()
-        }
+        at = {}
+        for name, one in CLASSES.items():
+            command = ("gunicorn", "--config=/bench/plain.py", f"--worker-class={one}", "app.main:app")
+            at[name] = stack.server(name, *command, options="-v /root/bench:/bench:ro")
         for connections in (1, 32):
             found = side_by_side({
                 name: lambda address=address: wrk(stack, f"http://{address}:8000/health", connections)  # type: ignore[misc] # noqa: B023
