@@ -125,6 +125,9 @@ class Newcomer:
         else:
             folder = self.home
             typed = command.text in TYPED
+            if typed:
+                # A terminal without a size is asked for its size by what runs in it, and the answer is awaited
+                line = f"stty columns 80 rows 24 && {line}"
             # ssh joins what it is given and leaves it to the shell of the host
             argv = ["ssh", "-F", str(SSH_CONFIG), *(["-tt"] if typed else []), self.host, f"cd /opt/app && {line}"]
         with tempfile.TemporaryFile() as said:
