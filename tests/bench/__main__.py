@@ -13,6 +13,7 @@ from bench import (
     builds,
     chart,
     connections,
+    dev,
     figures,
     images,
     memory,
@@ -35,6 +36,7 @@ MODULES = {
     "assets": assets,
     "images": images,
     "packages": packages,
+    "dev": dev,
     "releases": releases,
     "builds": builds,
 }

@@ -107,7 +107,7 @@ class Deployer:
 
     def release(self) -> Timed:
         """Release what there is by the everyday command."""
-        return self.stack.play("playbooks/release.yml", nginx_frontend_body_size=f"{self.body_size}m")
+        return self.stack.play("playbooks/release.yml", "-v", nginx_frontend_body_size=f"{self.body_size}m")
 
     def ids(self) -> list[str]:
         """Return the ids of the ledger's releases, the oldest first."""
@@ -133,7 +133,7 @@ class Watched:
 
     def step(self, name: str) -> float:
         """Return how long a step took on the host, as the play told."""
-        found = re.findall(rf'"{name}": ([\d.]+)', self.output)
+        found = re.findall(rf"^ +{name}: ([\d.]+)$", self.output, re.MULTILINE)
         return float(found[-1]) if found else math.nan
 
 
