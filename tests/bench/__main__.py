@@ -88,7 +88,8 @@ def main() -> None:
     # Documentation comes from one run of everything, never from parts of several
     if arguments.draw or not (arguments.names or broken):
         chart.write(tables)
-        figures.write(tables)
+        measured = {table.name for table in tables}
+        figures.write(tables, [module.TITLE for name, module in MODULES.items() if name not in measured])
     if broken:
         sys.exit(f"bench: not measured: {', '.join(broken)}")
 

@@ -35,14 +35,20 @@ def section(table: Table) -> str:
     return "\n".join([f"## {table.title}\n", command, "", *drawn, *(f"\n{note}" for note in table.notes), ""])
 
 
-def page(tables: Sequence[Table]) -> str:
+def page(tables: Sequence[Table], unmeasured: Sequence[str] = ()) -> str:
     """Return the whole page."""
     missed = [f"- {table.title}: {row.figure}, goal {row.goal}, {' beside '.join(filter(None, row.cells()[1:3]))}"
               for table in tables for row in table.rows if row.holds is False]  # fmt: skip
-    plain = ["## What does not hold\n", *(missed or ["Nothing."]), ""]
+    left = [f"- {title}: not measured in this run" for title in unmeasured]
+    plain = ["## What does not hold\n", *([*missed, *left] or ["Nothing."]), ""]
     return "\n".join([INTRODUCTION.format(machine=tables[0].machine), *plain, *map(section, tables)])
 
 
-def write(tables: Sequence[Table]) -> None:
-    """Write it."""
-    FILE.write_text(page(tables))
+def write(tables: Sequence[Table], unmeasured: Sequence[str]) -> None:
+    """Write it.
+
+    Args:
+        tables: what was measured.
+        unmeasured: the titles of what was not.
+    """
+    FILE.write_text(page(tables, unmeasured))

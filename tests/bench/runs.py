@@ -53,7 +53,7 @@ def measure(stack: Stack, rows: Rows, *, releases: int) -> list[str]:
     finally:
         ground.host_down(SCRIPT_HOST)
     rows.add("first run on a bare host", first.seconds, "s", beside="shell script", other=script.seconds,
-             goal=Goal("÷", 1.5), chart="first run | by a shell script")  # fmt: skip
+             goal=Goal("÷", 1.5), chart="first run | a shell script")  # fmt: skip
     rows.add("run with nothing to change", unchanged.seconds, "s")
     rows.add("its remote calls", remote_calls(unchanged.output), goal=Goal("", 20))
     rows.add("its changed tasks", changed(unchanged.output), goal=Goal("", 0))
