@@ -171,6 +171,17 @@ def _check(parts: Mapping[str, Mapping[str, Any]]) -> None:
                 raise ModelError(f"part {name}: {key} names {', '.join(strangers)}, which no part describes")
 
 
+def _check_health(services: Mapping[str, Mapping[str, Any]], rolling: Mapping[str, Any]) -> None:
+    """Refuse a service that is to be replaced under traffic and cannot tell whether it is well."""
+    for name in (rolling.get("backend"), rolling.get("proxy")):
+        check = services.get(str(name), {}).get("healthcheck") or {}
+        if name in services and (check.get("disable") or check.get("test") in (None, [], ["NONE"])):
+            raise ModelError(
+                f"the service {name} has no health check, so that nothing can tell a good release from a bad one; "
+                "remove what disables it from the service_overrides of its role"
+            )
+
+
 def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -> Tree:
     """Return all that the host needs to know of the project.
 
@@ -270,6 +281,7 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         for folder, owned in part.get("secret_folders", {}).items():
             secret_files.extend(_owned_files(folder, owned))
 
+    _check_health(services, singles["rolling"])
     compose: Tree = {
         "name": project,
         "services": services,

@@ -175,3 +175,10 @@ def test_what_file_tree_is_told_is_joined(key: str) -> None:
     first, second = {"path": "spool/a"}, {"path": "spool/b"}
     made = compose_model.build({"a": {key: [first]}, "b": {key: [second]}}, SETTINGS)
     assert made[key] == [first, second]
+
+
+@pytest.mark.parametrize("check", [{}, {"disable": True}, {"test": ["NONE"]}])
+def test_what_is_replaced_under_traffic_needs_a_health_check(check: dict[str, Any]) -> None:
+    part = {"services": {"backend": service(healthcheck=check)}, "rolling": {"backend": "backend", "proxy": "nginx"}}
+    with pytest.raises(ModelError, match="the service backend has no health check"):
+        project(part)

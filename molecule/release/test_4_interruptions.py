@@ -1,0 +1,116 @@
+"""Runs that something comes in between of: killed, cut off, rebooted. One release serves, and the next run finishes."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared.load import traffic
+from shared.stack import eventually, run_script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from testinfra.host import Host
+
+    from release.conftest import Stack
+    from shared.stack import Web
+
+HOST = "fullstack-release"
+STEPS = ["pin", "start", "health", "smoke", "switch", "verify", "drain", "retire"]
+# From the first of these on the new release stays
+DECIDED = "drain"
+SWITCHES = {"nginx_frontend_headers": {"X-Both": "yes"}}
+
+
+@contextmanager
+def killed_at(host: Host, step: str) -> Iterator[None]:
+    """Kill the deployment that runs in the block, as soon as it is in a step."""
+    killer = threading.Thread(target=run_script, args=(host, "kill_at", "/opt/app/.lock", step))
+    killer.start()
+    yield
+    killer.join(150)
+    assert not killer.is_alive()
+
+
+def one_release(stack: Stack) -> bool:
+    """Tell whether one container of each service serves, and nothing is left of what was interrupted."""
+    counts = {service: len(ids) for service, ids in stack.replicas().items()}
+    return set(counts.values()) == {1} and stack.settled() and stack.web.serving()
+
+
+def variables(step: str) -> dict[str, Any]:
+    """Return what the release with this interruption brings: a backend, and both with every other step."""
+    both = SWITCHES if STEPS.index(step) % 2 else {}
+    return {"fastapi_backend_environment": {"INTERRUPTED": step}, **both}
+
+
+@pytest.fixture(scope="module")
+def kills(host: Host, stack: Stack, web: Web) -> dict[str, tuple[bool, bool]]:
+    """Kill a release in each step; return whether one release served after it, and whether it is the new one."""
+    outcomes = {}
+    with traffic(web, pauses=(0.04, 0.3), slow=2.0) as load:
+        for step in STEPS:
+            before = stack.replicas()
+            with killed_at(host, step):
+                run = stack.release(**variables(step))
+            assert run.code != 0
+            eventually(lambda: one_release(stack), 60, every=0.5)
+            outcomes[step] = (True, stack.replicas()["backend"] != before["backend"])
+    assert load.answered > 1000
+    assert load.failures == []
+    return outcomes
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_killed_run_leaves_one_release(kills: dict[str, tuple[bool, bool]], step: str) -> None:
+    consistent, new = kills[step]
+    assert consistent
+    assert new is (STEPS.index(step) >= STEPS.index(DECIDED))
+
+
+def test_the_next_run_finishes(kills: object, stack: Stack) -> None:
+    run = stack.release(**variables("pin"))
+    assert run.code == 0, run.output[-3000:]
+    assert one_release(stack)
+
+
+@pytest.mark.parametrize("step", ["health", "drain"])
+def test_a_reboot_leaves_one_release(host: Host, stack: Stack, reboot: Callable[[str], None], step: str) -> None:
+    with killed_at(host, step):
+        stack.release(fastapi_backend_environment={"REBOOTED": step})
+    reboot(HOST)
+    eventually(lambda: one_release(stack), 60, every=0.5)
+    run = stack.release(fastapi_backend_environment={"REBOOTED": f"after {step}"})
+    assert run.code == 0, run.output[-3000:]
+
+
+def test_a_connection_that_is_cut_leaves_one_release(stack: Stack, web: Web, host: Host, tmp_path: Path) -> None:
+    """The module goes on by itself on the host, or is undone."""
+    control = f"-o ControlPath={tmp_path}/%C -o ControlPersist=60"
+
+    def cut() -> None:
+        eventually(lambda: '"step": "smoke"' in host.file("/opt/app/.lock").content_string, 120, every=0.05)
+        subprocess.run(["pkill", "-9", "-f", f"ControlPath={tmp_path}"], check=True)
+
+    cutter = threading.Thread(target=cut)
+    with traffic(web, pauses=(0.04,), slow=2.0) as load:
+        cutter.start()
+        run = stack.release(fastapi_backend_environment={"CUT": "yes"}, ansible_ssh_extra_args=control)
+        cutter.join(150)
+        assert run.code != 0
+        eventually(lambda: one_release(stack), 60, every=0.5)
+    assert load.failures == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("step", [step for step in STEPS if step not in ("health", "drain")])
+def test_a_reboot_in_any_other_step_leaves_one_release(
+    host: Host, stack: Stack, reboot: Callable[[str], None], step: str
+) -> None:
+    test_a_reboot_leaves_one_release(host, stack, reboot, step)
