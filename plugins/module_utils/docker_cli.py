@@ -143,8 +143,10 @@ class DockerCli:
 
     def logs(self, container: str, lines: int = LINES) -> str:
         """Return the last lines that a container wrote, its output and its errors."""
-        code, out, err = self._runner.run_command(["docker", "logs", "--tail", str(lines), container])
-        return (out + err).strip() if code == 0 else ""
+        # By the shell, which alone brings both into the order that they were written in
+        both = ["sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(lines), container]
+        code, out, _err = self._runner.run_command(both)
+        return out.strip() if code == 0 else ""
 
     def _inspect(self, kind: str, names: Sequence[str]) -> list[dict[str, Any]]:
         """Inspect what of ``names`` exists; what is gone in between is left out."""

@@ -41,8 +41,8 @@ class Plan:
     (below the project's folder) that names the backend's addresses, ``port`` the backend's, ``server_options`` what
     follows each address, ``default`` the content of the file between releases, ``drain_signal`` what makes a backend
     close its websockets (empty for one that knows no such signal), ``patience`` seconds that draining may take.
-    New backends are asked for ``smoke_paths`` with the Host header ``smoke_host``, and watched until ``settle`` seconds
-    after their start. ``verify`` are the URLs asked through the front door by the name ``verify_host``; ``pages`` the
+    New backends are asked for ``smoke_paths`` with the Host header ``smoke_host``, and watched for ``settle``
+    seconds. ``verify`` are the URLs asked through the front door by the name ``verify_host``; ``pages`` the
     paths asked of a new nginx before users meet it. ``assets`` is the folder (below the project's) that keeps the
     files of ``assets_source`` in earlier images for ``assets_days`` days.
     """
@@ -214,8 +214,9 @@ class DockerWorld:
             for address in self._addresses(backends)
             for path in self.plan.smoke_paths
         ]
+        end = time.monotonic() + self.plan.settle
         self._ask(urls, self.plan.smoke_host, backends)
-        while self._age(backends) < self.plan.settle:
+        while time.monotonic() < end:
             self._healthy(backends)
             time.sleep(POLL)
         self._healthy(backends)
@@ -313,11 +314,6 @@ class DockerWorld:
             if one.status in ("exited", "dead", "restarting") or one.health == "unhealthy" or one.restarts:
                 raise self._failure(f"{one.name} is {one.health or one.status} ({one.status})", ids)
         return len(found) == len(ids) and all(one.serving for one in found)
-
-    def _age(self, ids: Sequence[str]) -> float:
-        """Return for how many seconds the youngest of the containers has run."""
-        now = time.time()
-        return min((now - one.started for one in self._all() if one.id in ids), default=self.plan.settle)
 
     def _ask(self, urls: Sequence[str], host: str, asked: Sequence[str]) -> None:
         """Ask for every URL until all have answered well; raise what is wrong when that does not come."""

@@ -7,7 +7,6 @@ import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -24,15 +23,6 @@ SECRET_LINE = 8
 IMAGE_COMMAND = "FULLSTACK_COMMAND"
 
 
-def moment(text: str) -> float:
-    """Read a time as the engine writes it (RFC 3339, UTC, nanoseconds); 0 for never."""
-    if not text or text.startswith("0001"):
-        return 0.0
-    whole, _dot, fraction = text.rstrip("Z").partition(".")
-    begun = datetime.fromisoformat(whole[:19]).replace(tzinfo=timezone.utc).timestamp()
-    return begun + float(f"0.{fraction[:6] or 0}")
-
-
 @dataclass(frozen=True)
 class Container:
     """One container of the project, as the engine describes it."""
@@ -44,8 +34,6 @@ class Container:
     image_id: str
     status: str
     health: str | None
-    started: float = 0.0
-    """When it was started last, in seconds since the epoch."""
     restarts: int = 0
     """How often the engine has restarted it by itself."""
 
@@ -62,7 +50,6 @@ class Container:
             image_id=data["Image"],
             status=state["Status"],
             health=(state.get("Health") or {}).get("Status"),
-            started=moment(state.get("StartedAt", "")),
             restarts=data.get("RestartCount", 0),
         )
 

@@ -1,0 +1,39 @@
+"""What goes wrong beside releases: the engine dies, a data service does not answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shared.load import traffic
+from shared.stack import SERVICES, eventually
+
+if TYPE_CHECKING:
+    from testinfra.host import Host
+
+    from shared.stack import Compose, Web
+
+
+def test_an_engine_that_is_killed_stops_nothing(host: Host, compose: Compose, web: Web) -> None:
+    before = compose.ids()
+    with traffic(web, pauses=(0.04,), slow=1.0, websockets=0) as load:
+        host.check_output("systemctl kill --signal=KILL docker")
+        eventually(lambda: host.run("docker info").rc == 0, 30)
+        eventually(lambda: compose.serving(len(SERVICES)), 60)
+    assert load.failures == []
+    assert compose.ids() == before
+
+
+@pytest.mark.parametrize("service", ["db", "redis"])
+def test_a_data_service_that_is_cut_off_hurts_no_route_that_does_not_need_it(
+    service: str, compose: Compose, web: Web
+) -> None:
+    with traffic(web, pauses=(0.04,), slow=1.0, websockets=0) as load:
+        compose.output(f"docker compose pause {service}")
+        eventually(lambda: web.get("/api/health/ready").status == 503, 20)
+        compose.output(f"docker compose unpause {service}")
+        eventually(lambda: web.get("/api/health/ready").status == 200, 30)
+        load.failures[:] = [one for one in load.failures if "/health" in one or "/slow" in one]
+        eventually(lambda: compose.serving(len(SERVICES)), 60)
+    assert load.failures == []
