@@ -76,9 +76,8 @@ def add_ballast(application: Application) -> None:
 @contextmanager
 def reader_in_the_way(compose: Compose) -> Iterator[None]:
     """Hold the lock of one who reads the notes and does not end."""
-    hold = "docker compose exec -T db psql -U postgres -d app_db"
     sql = "BEGIN; SELECT count(*) FROM notes; SELECT pg_sleep(60);"
-    compose.output(f"nohup {hold} -c {sql!r} >/dev/null 2>&1 & sleep 0")
+    compose.output(f'docker compose exec --detach db psql -U postgres -d app_db -c "{sql}"')
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
     eventually(lambda: compose.psql(waiting) != "0", 30)
     yield
