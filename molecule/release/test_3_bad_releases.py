@@ -45,7 +45,7 @@ CRASH = """
 import os
 import threading
 
-threading.Timer(5, os._exit, [3]).start()
+threading.Timer(5, os._exit, [9]).start()
 """
 
 
@@ -149,7 +149,7 @@ BAD: dict[str, Bad] = {
             stack.application, 'assert "x-forwarded-for" not in request.headers, "behind the front door"'
         ),
     ),
-    "the configuration of nginx is invalid": Bad("potatoes", {"nginx_frontend_body_size": "10 potatoes"}),
+    "the configuration of nginx is invalid": Bad("client_max_body_size", {"nginx_frontend_body_size": "10 potatoes"}),
     "the password of the vault is wrong": Bad("Decryption failed", {}, around=wrong_password),
     "the registry is gone": Bad("registry.lan:5999", {"redis_image": "registry.lan:5999/fullstack/redis:9"}),
     "the disk is full": Bad(
@@ -188,7 +188,8 @@ def outcomes(stack: Stack, load: Load) -> dict[str, Outcome]:
 
 def upstreams(compose: Compose, since: float) -> set[str]:
     """Return the addresses that nginx has asked since then."""
-    lines = compose.output(f"docker compose logs --no-log-prefix --since {since:.0f} nginx").splitlines()
+    logs = f"docker logs --since {since:.0f} {compose.container('nginx').id} 2>/dev/null"
+    lines = compose.output(logs).splitlines()
     asked = {json.loads(line)["upstream"] for line in lines if line.startswith("{")}
     return {address.strip() for one in asked for address in one.split(",")} - {""}
 

@@ -270,7 +270,7 @@ class Release:
             world.drain()
         if backends:
             world.remove(backends, gently=met_users)
-        world.unpin()
+        self._unpin()
         self.file.remove()
 
     def _finish(self, journal: Journal, *, pinned: bool = False) -> None:
@@ -292,8 +292,13 @@ class Release:
                 left = [one for one in world.containers(service) if one in self._old(journal, service)]
                 if left:
                     world.remove(left, gently=True)
-            world.unpin()
+            self._unpin()
         self.file.remove()
+
+    def _unpin(self) -> None:
+        """Let nginx resolve the name again. Its earlier workers would cut open websockets off after a while."""
+        self.world.unpin()
+        self.world.close_websockets(self.world.alive(self.world.containers(self.world.backend)))
 
     def _enter(self, journal: Journal, step: Step) -> AbstractContextManager[None]:
         """Write down that a step begins."""

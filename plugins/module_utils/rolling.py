@@ -15,7 +15,7 @@ import shutil
 import ssl
 import time
 import urllib.parse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,9 @@ from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import
 LEAVING = "is shutting down"
 SERVER = "gunicorn"
 POLL = 0.2
+ALONE = "max_fails=0"
+# Seconds after which nginx has looked a name up again (resolver … valid=2s), so that it knows who is gone
+LOOKED_UP = 2.5
 # Tries that a question gets, and seconds between two of them
 TRIES, PAUSE = 5, 0.4
 CONFIGURATION = "/etc/nginx/fullstack/nginx.conf"
@@ -99,9 +102,16 @@ def reloaded(before: Iterable[Worker], after: Sequence[Worker]) -> bool:
     )
 
 
-def upstream(addresses: Iterable[str], plan: Plan) -> str:
-    """Return the content of the upstream file for fixed addresses."""
-    return "".join(f"server {address}:{plan.port} {plan.server_options};\n" for address in sorted(addresses))
+def upstream(addresses: Collection[str], plan: Plan) -> str:
+    """Return the content of the upstream file for fixed addresses.
+
+    The name stays among them, out of use: so nginx knows its addresses already when it comes into use again. With no
+    address known, requests that came in the first moments after that reload were answered by 502.
+    A single address is not left out for a while after a failure: there is no other one.
+    """
+    options = plan.server_options if len(addresses) > 1 else ALONE
+    fixed = "".join(f"server {address}:{plan.port} {options};\n" for address in sorted(addresses))
+    return fixed + plan.default.replace(";\n", " down;\n")
 
 
 def takes_traffic(container: Container) -> bool:
@@ -187,7 +197,8 @@ class DockerWorld:
             self._point(upstream(self._addresses(backends), self.plan))
 
     def unpin(self) -> None:
-        """Let nginx look the backend's name up again."""
+        """Let nginx look the backend's name up again, once it has forgotten those that are gone."""
+        time.sleep(LOOKED_UP)
         self._point(self.plan.default)
 
     def start(self, service: str, old: Sequence[str]) -> None:

@@ -57,11 +57,16 @@ def test_a_reload_is_done_when_new_workers_have_taken_over(after: list[Worker], 
     assert rolling.reloaded([Worker(1, "nginx: worker process")], after) is done
 
 
-@given(st.sets(st.ip_addresses(v=4).map(str)))
-def test_every_address_is_one_line(addresses: set[str]) -> None:
-    lines = rolling.upstream(addresses, PLAN).splitlines()
+@given(st.sets(st.ip_addresses(v=4).map(str), min_size=2))
+def test_every_address_is_one_line_and_the_name_is_out_of_use(addresses: set[str]) -> None:
+    *lines, name = rolling.upstream(addresses, PLAN).splitlines()
     assert {line.removeprefix("server ").partition(":")[0] for line in lines} == addresses
     assert all(line.endswith(":8000 max_fails=1;") for line in lines)
+    assert name == "server backend:8000 resolve down;"
+
+
+def test_a_single_address_is_never_left_out() -> None:
+    assert rolling.upstream({"10.0.0.1"}, PLAN).startswith("server 10.0.0.1:8000 max_fails=0;\n")
 
 
 @pytest.mark.parametrize(
