@@ -189,6 +189,7 @@ seconds:
   type: dict
 """
 
+import dataclasses
 import json
 import secrets
 import shutil
@@ -561,7 +562,10 @@ class Stack:
         """Return what replaces containers under traffic, where the project says how."""
         if not self.parameters["rolling"]:
             return None
-        return rolling.DockerWorld(self.docker, rolling.Plan(**self.parameters["rolling"]), self.parameters["timeout"])
+        plan = rolling.Plan(**self.parameters["rolling"])
+        if self.parameters["rollback"] is not None:
+            plan = dataclasses.replace(plan, settle=0)  # it has served before, and somebody waits for it
+        return rolling.DockerWorld(self.docker, plan, self.parameters["timeout"])
 
     def recover(self) -> None:
         """Undo or finish what a run left that was interrupted while it replaced containers."""
