@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
     from shared.stack import Compose, Web
 
+# Seconds within which a crash of one service is over
+SERVES_AFTER = 5
+
+
+@pytest.mark.parametrize("service", ["nginx", "backend", "front_door", "db", "redis"])
+def test_what_has_seen_releases_comes_back_after_a_crash(service: str, compose: Compose, web: Web) -> None:
+    """A signal that Docker itself passes on would have taken its restart policy from a container."""
+    compose.kill(service)
+    eventually(lambda: not web.serving(), 5, every=0.02)
+    eventually(web.serving, SERVES_AFTER, every=0.1)
+    eventually(lambda: compose.serving(len(SERVICES)), 60)
+
 
 def test_an_engine_that_is_killed_stops_nothing(host: Host, compose: Compose, web: Web) -> None:
     before = compose.ids()

@@ -194,7 +194,7 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
             .env), ``published`` (host ports), ``builds`` (images made here),
             ``database`` (the server whose roles are reconciled), ``migration`` (the one-shot service),
             ``secret_folders`` (secret files that a service mounts as a folder, so that they can be replaced while it
-            runs), ``reloads`` (the signal that makes a service read such a folder again), ``image_commands`` (by
+            runs), ``reloads`` (the command in a service that makes it read such a folder again), ``image_commands`` (by
             service: the env_file that ENTRYPOINT and CMD of its image are written to).
         settings: ``project`` (name of the Compose project), ``directory`` (on the host), ``cpus`` (cores of the host,
             or none while unknown), ``build_network``, ``build_ca`` (content of a CA bundle for builds, or empty),

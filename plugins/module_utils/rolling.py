@@ -12,10 +12,12 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import ssl
 import time
 import urllib.parse
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -268,7 +270,7 @@ class DockerWorld:
     def close_websockets(self, backends: Sequence[str]) -> None:
         """Tell the clients of open websockets to come back; nginx itself would cut them off without a word."""
         if self.plan.drain_signal and backends:
-            self._try(lambda: self.docker.run(["kill", f"--signal={self.plan.drain_signal}", *backends]))
+            self._signal(backends, signal.Signals[f"SIG{self.plan.drain_signal}"])
 
     def drain(self) -> None:
         """Wait until no nginx worker of an earlier generation is left, for as long as is granted."""
@@ -372,8 +374,16 @@ class DockerWorld:
             except DockerError as error:
                 self._file.write_text(previous)
                 raise ReleaseError(str(error)) from None
-            self._try(lambda: self.docker.run(["kill", "--signal=HUP", proxy]))  # noqa: B023 - called at once
+            self._signal([proxy], signal.SIGHUP)
             self._await_reload(proxy, before)
+
+    def _signal(self, ids: Sequence[str], number: signal.Signals) -> None:
+        """Send a signal to containers that are to run on: after a `docker kill` the engine restarts them no more."""
+        states: list[dict[str, Any]] = json.loads(self._try(lambda: self.docker.run(["container", "inspect", *ids])))
+        for state in (one["State"] for one in states):
+            if state["Running"]:
+                with suppress(ProcessLookupError):
+                    os.kill(state["Pid"], number)
 
     def _await_reload(self, proxy: str, before: Sequence[Worker]) -> None:
         end = time.monotonic() + 30

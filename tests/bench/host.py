@@ -151,7 +151,7 @@ class Stack:
         workers = "docker compose top nginx | awk '/nginx: worker process *$/ {print $2}' | sort | tr '\\n' ' '"
         before = set(self.output(workers).split())
         self.output("docker compose exec -T nginx nginx -t -q -c /etc/nginx/fullstack/nginx.conf "
-                    "&& docker compose kill -s HUP nginx")  # fmt: skip
+                    "&& docker compose exec -T nginx nginx -c /etc/nginx/fullstack/nginx.conf -s reload")  # fmt: skip
 
         def renewed() -> bool:
             now = set(self.output(workers).split())
