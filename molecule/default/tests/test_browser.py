@@ -197,6 +197,7 @@ class TestOnAPhoneAtNight:
     @pytest.fixture(scope="class")
     @classmethod
     def page(cls, browser: Browser, web: Web) -> Page:
+        eventually(web.serving, 30)
         page = browser.new_context(base_url=f"http://localhost:{web.port}", **PHONE).new_page()
         page.goto("/")
         fill(page, web.user.name)

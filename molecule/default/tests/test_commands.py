@@ -22,7 +22,6 @@ SECONDS = 12
 @pytest.mark.parametrize(
     "command",
     [
-        "docker compose -f compose.yml build",
         "docker compose -f compose.yml up -d",
         "docker compose -f compose.yml pull",
         "docker compose up -d",
@@ -110,3 +109,33 @@ class TestThreeBackends:
         self, play_over_three: Run, secrets: dict[str, str]
     ) -> None:
         assert [path for path, value in secrets.items() if value in play_over_three.output] == []
+
+
+class TestBuiltByHand:
+    """`build` and `up -d`: it runs, says that no release made it, and the next run of the play goes back."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def releases(cls, compose: Compose, site: Site, web: Web) -> tuple[str, str, str]:
+        """Return what answered before, by hand, and after the play."""
+
+        def release() -> str:
+            eventually(web.serving, 30)
+            return str(web.get("/api/info").json()["release"])
+
+        before = release()
+        compose.output("docker compose -f compose.yml build")
+        compose.output("docker compose -f compose.yml up -d --wait")
+        by_hand = release()
+        site.apply()
+        return before, by_hand, release()
+
+    def test_what_is_built_by_hand_is_no_release(self, releases: tuple[str, str, str]) -> None:
+        assert releases[1] == "unknown"
+
+    def test_play_goes_back_to_the_release(self, releases: tuple[str, str, str]) -> None:
+        assert releases[0] == releases[2] != "unknown"
+
+    def test_ledger_tells_of_it(self, releases: tuple[str, str, str], compose: Compose) -> None:
+        entries = json.loads(compose.output("cat releases.json"))["releases"]
+        assert "unmanaged" in [entry["outcome"] for entry in entries]

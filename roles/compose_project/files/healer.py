@@ -33,6 +33,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import
 
 SERVICE = "com.docker.compose.service"
 PROJECT = "com.docker.compose.project"
+ONEOFF = "com.docker.compose.oneoff"
 FRONT_DOOR = "front_door"
 EVENTS = ("start", "die", "health_status", "restart")
 # A container that could not join a namespace that was gone is left with this exit code
@@ -230,10 +231,9 @@ def bring_up(project: str, directory: Path, command: str) -> int:
 
 def project_containers(project: str) -> list[dict[str, Any]]:
     """Return the containers of the project as the engine describes them, those of one-off commands left out."""
-    labels = (f"{PROJECT}={project}", "com.docker.compose.oneoff=False")
-    filters = [part for label in labels for part in ("--filter", f"label={label}")]
-    ids = docker("ps", "--all", "--quiet", "--no-trunc", *filters).split()
-    found: list[dict[str, Any]] = json.loads(docker("container", "inspect", *ids) or "[]") if ids else []
+    ids = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT}={project}").split()
+    listed: list[dict[str, Any]] = json.loads(docker("container", "inspect", *ids) or "[]") if ids else []
+    found = [container for container in listed if container["Config"]["Labels"].get(ONEOFF) != "True"]
     return found
 
 
