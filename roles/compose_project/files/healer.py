@@ -233,8 +233,7 @@ def project_containers(project: str) -> list[dict[str, Any]]:
     """Return the containers of the project as the engine describes them, those of one-off commands left out."""
     ids = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT}={project}").split()
     listed: list[dict[str, Any]] = json.loads(docker("container", "inspect", *ids) or "[]") if ids else []
-    found = [container for container in listed if container["Config"]["Labels"].get(ONEOFF) != "True"]
-    return found
+    return [container for container in listed if container["Config"]["Labels"].get(ONEOFF) != "True"]
 
 
 def look(project: str, command: str, patience: Patience) -> None:
