@@ -121,7 +121,7 @@ class TestBuiltByHand:
 
         def release() -> str:
             eventually(web.serving, 30)
-            return str(web.get("/api/info").json()["release"])
+            return str(web.get("/api/health").headers["X-Release"])
 
         before = release()
         compose.output("docker compose -f compose.yml build")
