@@ -120,8 +120,7 @@ class TestBuiltByHand:
         """Return what answered before, by hand, and after the play."""
 
         def release() -> str:
-            eventually(web.serving, 30)
-            return str(web.get("/api/health").headers["X-Release"])
+            return str(eventually(lambda: web.get("/api/health").headers["X-Release"], 30))
 
         before = release()
         compose.output("docker compose -f compose.yml build")
