@@ -1,8 +1,9 @@
 """PostgreSQL: the engine, and a session for each request."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
+import asyncpg
 from asyncpg import InterfaceError, PostgresError
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
@@ -11,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from app.errors import ServiceUnavailableError
+from app.names import wait_for_name
 from app.settings import DatabaseSettings
 
 # What connecting raises: these come from below SQLAlchemy, which does not wrap them.
@@ -19,6 +21,11 @@ CONNECTION_ERRORS = (OSError, PoolTimeoutError, PostgresError, InterfaceError)
 
 def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     """Make the connection pool of one worker; it connects when it is first used."""
+
+    async def connect(*args: Any, host: str, **options: Any) -> asyncpg.Connection:
+        await wait_for_name(host)
+        return await asyncpg.connect(*args, host=host, **options)
+
     return create_async_engine(
         settings.database_url,
         pool_size=settings.db_pool_size,
@@ -26,6 +33,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         pool_timeout=5,  # seconds to wait for a connection of the pool
         pool_pre_ping=True,  # a connection may have died with the server at the other end
         connect_args={
+            "async_creator_fn": connect,
             "timeout": 5,  # seconds to connect
             "server_settings": {"application_name": settings.app_name},
         },

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Annotated
+from contextlib import asynccontextmanager, suppress
+from typing import Annotated, override
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
-from redis.asyncio import Redis
+from redis.asyncio import Connection, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from app.errors import ServiceUnavailableError
+from app.names import wait_for_name
 from app.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -23,18 +24,31 @@ logger = logging.getLogger(__name__)
 PATIENCE = 1.0  # seconds that a request waits for help that it can do without
 
 
+class PatientConnection(Connection):
+    """A connection that waits for the name of its server."""
+
+    @override
+    async def connect(self) -> None:
+        with suppress(OSError):  # connecting says better what is wrong
+            await wait_for_name(self.host)
+        await super().connect()  # type: ignore[no-untyped-call]  # redis leaves it untyped
+
+
 def create_redis(settings: Settings) -> Redis:
     """Make the client of one worker; it connects when it is first used."""
     password = settings.redis_password
-    return Redis(
-        host=settings.redis_host,
-        port=settings.redis_port,
-        password=password.get_secret_value() if password else None,
-        client_name="backend",  # the application's own name may have spaces, which Redis refuses
-        decode_responses=True,
-        retry=Retry(NoBackoff(), 1),  # the connection may be of a Redis that was restarted
-        socket_connect_timeout=2,  # seconds
-        socket_timeout=5,  # seconds
+    return Redis.from_pool(
+        ConnectionPool(
+            connection_class=PatientConnection,
+            host=settings.redis_host,
+            port=settings.redis_port,
+            password=password.get_secret_value() if password else None,
+            client_name="backend",  # the application's own may have spaces, which Redis refuses
+            decode_responses=True,
+            retry=Retry(NoBackoff(), 1),  # the connection may be of a Redis that was restarted
+            socket_connect_timeout=2,  # seconds
+            socket_timeout=5,  # seconds
+        )
     )
 
 
