@@ -41,7 +41,7 @@ class Load:
     rows: list[str] = field(default_factory=list)
     """Texts of the notes that were acknowledged, each sent once."""
     gap: float = 0.0
-    """Longest time without any answer, in seconds."""
+    """Longest time without any answer while all clients ask, in seconds."""
     pauses: tuple[float, ...] = PAUSES
     slow: float = 5.0
     """Seconds that the slow requests take."""
@@ -146,7 +146,9 @@ class Load:
     def _count(self, release: str) -> None:
         """Take note of an answer."""
         now = time.monotonic()
-        self.gap = max(self.gap, now - (self._last or now))
+        # Once stopped, what still comes are the last slow answers, seconds apart.
+        if not self._stop.is_set():
+            self.gap = max(self.gap, now - (self._last or now))
         self._last = now
         self.answered += 1
         self.releases.add(release)
