@@ -28,7 +28,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import
 
 LEAVING = "is shutting down"
 SERVER = "gunicorn"
-POLL = 0.2
+POLL = 0.1
 ALONE = "max_fails=0"
 # Seconds after which nginx has looked a name up again (resolver … valid=2s), so that it knows who is gone
 LOOKED_UP = 2.5
