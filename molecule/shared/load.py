@@ -58,15 +58,16 @@ class Load:
         self._stop.set()
 
     async def _all(self) -> None:
-        clients = [self._keep_alive(pause, method) for pause in self.pauses for method in ("GET", "POST")]
+        clients = [self._keep_alive(pause) for pause in self.pauses]
         talkers = [self._talk() for _ in range(self.websockets)]
         await asyncio.gather(*clients, self._one_each(), self._slow(), self._write(), *talkers)
 
-    async def _keep_alive(self, pause: float, method: str) -> None:
-        """Send requests over one connection for as long as the server keeps it."""
-        path = "/api/visits" if method == "POST" else "/api/health"
+    async def _keep_alive(self, pause: float) -> None:
+        """Send requests over one connection for as long as the server keeps it, every other one a POST."""
         streams = None
-        while not self._stop.is_set():
+        for method, path in itertools.cycle((("GET", "/api/health"), ("POST", "/api/visits"))):
+            if self._stop.is_set():
+                return
             try:
                 streams = streams or await asyncio.open_connection(self.web.address, self.web.port)
                 if not await self._ask(*streams, method, path):
