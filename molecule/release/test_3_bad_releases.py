@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from release.conftest import Application, Stack
-    from shared.stack import Compose, Run, Web
+    from shared.stack import Answer, Compose, Run, Web
 
 MIGRATION = '''"""A migration of a test."""
 
@@ -39,6 +39,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     pass
 '''
+UNRELEASED_HEADER = "X-Unreleased"
 MAIN, HEALTH = "backend/app/main.py", "backend/app/routes/health.py"
 READY = "    state = request.state\n"
 CRASH = """
@@ -116,6 +117,13 @@ class Bad:
     around: Callable[[Compose], AbstractContextManager[None]] | None = None
 
 
+def refuse_front_door(stack: Stack) -> str:
+    """Return a line that fails where a request came in by the published port of the host itself."""
+    gateway = "{{(index .IPAM.Config 0).Gateway}}"
+    networks = stack.compose.output(f"docker network inspect --format '{gateway}' app_frontend app_backend").split()
+    return f'assert request.headers.get("x-forwarded-for") != {networks[0]!r}, "behind the front door"'
+
+
 def slow_start(stack: Stack) -> None:
     """Let no health check be answered."""
     stack.application.edit(HEALTH, "    return Health()", "    import time\n    time.sleep(60)\n    return Health()")
@@ -140,14 +148,17 @@ BAD: dict[str, Bad] = {
     "it is healthy and then crashes": Bad("ended by themselves", {}, lambda stack: add_crash(stack.application)),
     "it never becomes healthy": Bad("to become healthy", {"compose_project_timeout": 10}, slow_start),
     "it answers 500": Bad(
-        "/health/ready: 500", {}, lambda stack: edit_ready(stack.application, 'raise RuntimeError("bad")')
+        "/health/ready: 500",
+        {"nginx_frontend_headers": {UNRELEASED_HEADER: "never"}},
+        lambda stack: edit_ready(stack.application, 'raise RuntimeError("bad")'),
+    ),
+    "it is bad behind nginx": Bad(
+        "smoke",
+        {},
+        lambda stack: edit_ready(stack.application, 'assert "x-forwarded-for" not in request.headers, "behind nginx"'),
     ),
     "the front door finds it bad": Bad(
-        "verify",
-        {},
-        lambda stack: edit_ready(
-            stack.application, 'assert "x-forwarded-for" not in request.headers, "behind the front door"'
-        ),
+        "verify", {}, lambda stack: edit_ready(stack.application, refuse_front_door(stack))
     ),
     "the configuration of nginx is invalid": Bad("client_max_body_size", {"nginx_frontend_body_size": "10 potatoes"}),
     "the password of the vault is wrong": Bad("Decryption failed", {}, around=wrong_password),
@@ -170,6 +181,7 @@ class Outcome:
     after: dict[str, list[str]]
     upstreams: set[str]
     serving: set[str]
+    page: Answer
     settled: bool
 
 
@@ -211,7 +223,9 @@ def outcome(
                 run = stack.release(**bad.variables)
         else:
             run = stack.release(**bad.variables)
-        outcomes[name] = Outcome(run, before, stack.replicas(), upstreams(compose, since), serving, stack.settled())
+        outcomes[name] = Outcome(
+            run, before, stack.replicas(), upstreams(compose, since), serving, stack.web.get("/"), stack.settled()
+        )
         stack.application.restore()
     return outcomes[name]
 
@@ -233,6 +247,10 @@ class TestBadRelease:
         if "front door" in request.node.callspec.params["outcome"]:
             pytest.skip("it has to be in service for a moment to be found bad there")
         assert outcome.upstreams == outcome.serving
+
+    def test_the_page_comes_as_before(self, outcome: Outcome) -> None:
+        assert outcome.page.status == 200
+        assert UNRELEASED_HEADER not in outcome.page.headers
 
     def test_nothing_is_left_over(self, outcome: Outcome) -> None:
         assert outcome.settled

@@ -7,12 +7,13 @@ written. All but ``LedgerFile`` are pure functions.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.fullstack.docker.plugins.module_utils import durable_file
 
 FILE = "releases.json"
 VERSION = 1
@@ -288,15 +289,5 @@ class LedgerFile:
             ) from None
 
     def write(self, entries: Iterable[Entry]) -> None:
-        """Replace the file as a whole; after a power cut there is the old one or the new one."""
-        staged = self.path.with_name(f".{FILE}.new")
-        with staged.open("w") as file:
-            file.write(serialise(entries))
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(self.path)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        """Replace the file as a whole."""
+        durable_file.replace(self.path, serialise(entries))

@@ -12,13 +12,14 @@ Standard library only: the healer uses it on the host.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
+
+from ansible_collections.fullstack.docker.plugins.module_utils import durable_file
 
 FILE = ".release"
 VERSION = 1
@@ -108,13 +109,8 @@ class JournalFile:
             ) from None
 
     def write(self, journal: Journal) -> None:
-        """Replace it as a whole; after a power cut there is the old one or the new one."""
-        staged = self.path.with_name(f"{FILE}.new")
-        with staged.open("w") as file:
-            file.write(serialise(journal))
-            file.flush()
-            os.fsync(file.fileno())
-        staged.replace(self.path)
+        """Replace it as a whole."""
+        durable_file.replace(self.path, serialise(journal))
 
     def remove(self) -> None:
         """Say that nothing is left to undo or to finish."""

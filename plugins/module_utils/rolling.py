@@ -34,7 +34,7 @@ ALONE = "max_fails=0"
 LOOKED_UP = 2.5
 # Tries that a question gets, and seconds between two of them
 TRIES, PAUSE = 5, 0.4
-CONFIGURATION = "/etc/nginx/fullstack/nginx.conf"
+CONFIGURATION = "/run/nginx/nginx.conf"
 DAY = 86400.0
 
 
@@ -140,6 +140,12 @@ def outdated(ages: Mapping[str, float], days: float) -> list[str]:
     return sorted(path for path, age in ages.items() if age > days * DAY)
 
 
+def at(address: str, url: str) -> str:
+    """Return the URL by which a container at an address is asked for what a URL of the front door names."""
+    parts = urllib.parse.urlsplit(url)
+    return f"{parts.scheme}://{address}:{443 if parts.scheme == 'https' else 80}{parts.path}"
+
+
 def fetch(url: str, host: str, timeout: float) -> str:
     """Ask for a URL of this host; return what is wrong with the answer, empty where nothing is.
 
@@ -220,7 +226,7 @@ class DockerWorld:
             time.sleep(POLL)
 
     def smoke(self, backends: Sequence[str]) -> None:
-        """Ask new backends directly, and see that they and their workers stay up."""
+        """Ask new backends, directly and behind an nginx of their own, and see that they and their workers stay up."""
         begun = {one: self._processes(one) for one in backends}
         urls = [
             f"http://{address}:{self.plan.port}{path}"
@@ -229,6 +235,9 @@ class DockerWorld:
         ]
         end = time.monotonic() + self.plan.settle
         self._ask(urls, self.plan.smoke_host, backends)
+        # One that comes back has answered users before
+        if self.plan.settle and self.plan.verify:
+            self._rehearse(self.plan.verify, backends, upstream(self._addresses(backends), self.plan))
         while time.monotonic() < end:
             self._healthy(backends)
             time.sleep(POLL)
@@ -242,19 +251,7 @@ class DockerWorld:
 
     def rehearse(self) -> None:
         """Start the new nginx in a network namespace of its own, and ask it for the page."""
-        service = {"network_mode": "!reset", "networks": ["backend"], "depends_on": "!reset", "restart": "no"}
-        override = json.dumps({"services": {self.proxy: service}}).replace('"!reset"', "!reset null")
-        run = ["run", "--detach", "--no-deps", "--no-TTY", self.proxy]
-        candidate = self._try(lambda: self.docker.compose(*run, override=override)).strip().splitlines()[-1]
-        try:
-            address = self._addresses([candidate])
-            self._ask(
-                [f"http://{one}:80{path}" for one in address for path in self.plan.pages],
-                self.plan.verify_host,
-                [candidate],
-            )
-        finally:
-            self._try(lambda: self.docker.run(["rm", "--force", candidate]))
+        self._rehearse([f"http://localhost{path}" for path in self.plan.pages])
 
     def verify(self) -> None:
         """Ask through the front door, as users do."""
@@ -339,6 +336,18 @@ class DockerWorld:
                     break
             if trouble:
                 raise self._failure(f"GET {url}: {trouble}", asked)
+
+    def _rehearse(self, urls: Sequence[str], backends: Sequence[str] = (), upstream_file: str = "") -> None:
+        """Ask an nginx that no user reaches, in front of backends that an upstream file names, or of those in use."""
+        service = {"network_mode": "!reset", "networks": ["backend"], "depends_on": "!reset", "restart": "no"}
+        override = json.dumps({"services": {self.proxy: service}}).replace('"!reset"', "!reset null")
+        run = ["run", "--detach", "--no-deps", "--no-TTY", f"--env=UPSTREAM={upstream_file}", self.proxy]
+        candidate = self._try(lambda: self.docker.compose(*run, override=override)).strip().splitlines()[-1]
+        try:
+            for address in self._addresses([candidate]):
+                self._ask([at(address, url) for url in urls], self.plan.verify_host, [candidate, *backends])
+        finally:
+            self._try(lambda: self.docker.run(["rm", "--force", candidate]))
 
     def _addresses(self, ids: Iterable[str]) -> list[str]:
         """Return the addresses of containers on the network that nginx reaches them by."""

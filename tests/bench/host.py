@@ -150,8 +150,8 @@ class Stack:
         """Let nginx read its configuration, and come back when its old workers are gone."""
         workers = "docker compose top nginx | awk '/nginx: worker process *$/ {print $2}' | sort | tr '\\n' ' '"
         before = set(self.output(workers).split())
-        self.output("docker compose exec -T nginx nginx -t -q -c /etc/nginx/fullstack/nginx.conf "
-                    "&& docker compose exec -T nginx nginx -c /etc/nginx/fullstack/nginx.conf -s reload")  # fmt: skip
+        self.output("docker compose exec -T nginx sh -c 'cp -R /etc/nginx/fullstack/. /run/nginx/ "
+                    "&& nginx -t -q -c /run/nginx/nginx.conf && nginx -c /run/nginx/nginx.conf -s reload'")  # fmt: skip
 
         def renewed() -> bool:
             now = set(self.output(workers).split())

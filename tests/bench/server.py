@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.load import side_by_side, wrk
@@ -31,7 +32,7 @@ def measure(stack: Stack, rows: Rows, *, releases: int) -> list[str]:
             at[name] = stack.server(name, *command, options="-v /root/bench:/bench:ro")
         for connections in (1, 32):
             found = side_by_side({
-                name: lambda address=address: wrk(stack, f"http://{address}:8000/health", connections)  # type: ignore[misc] # noqa: B023
+                name: partial(wrk, stack, f"http://{address}:8000/health", connections)
                 for name, address in at.items()
             })  # fmt: skip
             ours, other = found["bench-uvicorn"], found["bench-asgi"]

@@ -93,3 +93,15 @@ def test_without_traffic_there_is_nothing_to_spare(missing: str) -> None:
 
 def test_without_a_plan_compose_does_it() -> None:
     assert rolling.rollable(None, {"backend": CHANGED}, SERVING) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://127.0.0.1:8420/api/health", "http://172.18.0.9:80/api/health"),
+        ("https://127.0.0.1:8443/", "https://172.18.0.9:443/"),
+        ("http://localhost/health", "http://172.18.0.9:80/health"),
+    ],
+)
+def test_what_the_front_door_is_asked_a_container_is_asked_at_its_own_ports(url: str, asked: str) -> None:
+    assert rolling.at("172.18.0.9", url) == asked

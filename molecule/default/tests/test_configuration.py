@@ -64,9 +64,8 @@ class TestNginx:
     @pytest.fixture(scope="class")
     @classmethod
     def text(cls, compose: Compose) -> str:
-        folder = "/etc/nginx/fullstack"
-        files = (f"{folder}/{name}.nginx" for name in ("prod", "proxy", "upstream"))
-        return " ".join(compose.exec("nginx", "cat", f"{folder}/nginx.conf", *files).split())
+        files = (f"/run/nginx/{name}" for name in ("nginx.conf", "prod.nginx", "proxy.nginx", "upstream.nginx"))
+        return " ".join(compose.exec("nginx", "cat", *files).split())
 
     @pytest.mark.parametrize(
         "directive",
