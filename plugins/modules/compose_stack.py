@@ -250,7 +250,8 @@ class Stack:
         except (DockerError, release.ReleaseError) as error:
             raise type(error)(f"{name}: {error}") from error
         finally:
-            self.seconds[name] = round(time.monotonic() - began, 1)
+            # A release that replaces both tries both in the same step
+            self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - began, 1)
 
     def run(self) -> None:
         """Compare, then do what is missing, in order."""

@@ -230,6 +230,7 @@ def compare(stack: Stack, rows: Rows, deployer: Deployer, web: Web, releases: in
     for kind, took in seconds.items():
         rows.add(f"{kind}, the whole play, median", sorted(took)[len(took) // 2], "s")
 
+    deployer.release()  # whatever the last rollback left behind is none of what follows
     deployer.backend("ours")
     ours = watch(web, "ours", deployer.release)
     deployer.backend("theirs")
