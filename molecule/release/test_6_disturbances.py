@@ -47,6 +47,8 @@ def test_an_engine_that_is_killed_stops_nothing(host: Host, compose: Compose, we
 def test_a_data_service_that_is_cut_off_hurts_no_route_that_does_not_need_it(
     service: str, compose: Compose, web: Web
 ) -> None:
+    # After a restart of the engine the project is brought up once more, which would end the pause
+    eventually(lambda: compose.serving(len(SERVICES)), 60)
     with traffic(web, pauses=(0.04,), slow=1.0, websockets=0) as load:
         compose.output(f"docker compose pause {service}")
         eventually(lambda: web.get("/api/health/ready").status == 503, 20)
