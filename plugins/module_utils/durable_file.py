@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def replace(path: Path, text: str) -> None:
-    """Replace a file's content; whenever the power goes, there is the old content or the new, and after it the new.
+    """Replace a file's content; whenever the power goes, all of the old is there or all of the new; the new on return.
 
     Parameters:
         path: the file, in a folder that is there.

@@ -85,7 +85,7 @@ options:
       How backend and nginx are replaced under traffic: C(proxy), C(backend) and C(front_door) (services), C(upstream)
       (file with the backend's addresses), C(port), C(server_options), C(default) (the file between releases),
       C(drain_signal) and C(patience) in seconds; what is asked of new containers before users meet them
-      (C(smoke_paths), C(smoke_host), C(settle), C(pages)), then and again through the front door (C(verify));
+      (C(smoke_paths), C(smoke_host), C(settle), C(pages), C(verify)), C(verify) once more through the front door;
       and where the assets of earlier pages are kept (C(assets), C(assets_source), C(assets_days)). Empty leaves it to
       Compose, with an outage.
     type: dict
