@@ -147,11 +147,11 @@ class Stack:
         timed([*SSH, self.name, f"cat >/opt/app/{place}"], path.read_text())
 
     def reload_nginx(self) -> None:
-        """Let nginx read its configuration, and come back when its old workers are gone."""
+        """Let nginx read nginx.conf and prod.nginx anew, and come back when its old workers are gone."""
         workers = "docker compose top nginx | awk '/nginx: worker process *$/ {print $2}' | sort | tr '\\n' ' '"
         before = set(self.output(workers).split())
-        self.output("docker compose exec -T nginx sh -c 'cp -R /etc/nginx/fullstack/. /run/nginx/ "
-                    "&& nginx -t -q -c /run/nginx/nginx.conf && nginx -c /run/nginx/nginx.conf -s reload'")  # fmt: skip
+        self.output("docker compose exec -T nginx sh -c 'cd /etc/nginx/fullstack && cp nginx.conf prod.nginx "
+                    "/run/nginx/ && nginx -t -q -c /run/nginx/nginx.conf && nginx -c /run/nginx/nginx.conf -s reload'")  # fmt: skip
 
         def renewed() -> bool:
             now = set(self.output(workers).split())
