@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import shlex
 import subprocess
 import time
 from dataclasses import dataclass
@@ -150,8 +151,9 @@ class Stack:
         """Let nginx read nginx.conf and prod.nginx anew, and come back when its old workers are gone."""
         workers = "docker compose top nginx | awk '/nginx: worker process *$/ {print $2}' | sort | tr '\\n' ' '"
         before = set(self.output(workers).split())
-        self.output("docker compose exec -T nginx sh -c 'cd /etc/nginx/fullstack && cp nginx.conf prod.nginx "
-                    "/run/nginx/ && nginx -t -q -c /run/nginx/nginx.conf && nginx -c /run/nginx/nginx.conf -s reload'")  # fmt: skip
+        renew = ("cd /etc/nginx/fullstack && cp nginx.conf prod.nginx /run/nginx/ && cd /run/nginx "
+                 "&& nginx -t -q -c $PWD/nginx.conf && nginx -c $PWD/nginx.conf -s reload")  # fmt: skip
+        self.output(f"docker compose exec -T nginx sh -c {shlex.quote(renew)}")
 
         def renewed() -> bool:
             now = set(self.output(workers).split())
