@@ -92,9 +92,10 @@ class DockerCli:
         lines = self.compose("--profile", "*", "config", "--hash", "*", override=override).splitlines()
         return {line.split()[0]: line.split()[1] for line in lines if len(line.split()) == 2}
 
-    def containers(self) -> list[Container]:
-        """Return the project's containers, those of one-off commands left out."""
-        return [Container.from_inspect(data) for data in self.inspected()]
+    def containers(self, ids: Sequence[str] | None = None) -> list[Container]:
+        """Return the project's containers, those of one-off commands left out; or those with the ids that are left."""
+        found = self.inspected() if ids is None else self._inspect("container", ids)
+        return [Container.from_inspect(data) for data in found]
 
     def used_images(self) -> set[str]:
         """Return the ids of the images that any container of the host was made from, running or not."""

@@ -28,7 +28,9 @@ from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import
 
 LEAVING = "is shutting down"
 SERVER = "gunicorn"
-POLL = 0.1
+# Seconds between two looks: while somebody waits for the answer, and while only time has to pass. Each look starts a
+# process or two, which takes from the users' requests
+POLL, WATCH = 0.1, 0.5
 ALONE = "max_fails=0"
 # Seconds after which nginx has looked a name up again (resolver … valid=2s), so that it knows who is gone
 LOOKED_UP = 2.5
@@ -238,9 +240,9 @@ class DockerWorld:
         # One that comes back has answered users before
         if self.plan.settle and self.plan.verify:
             self._rehearse(self.plan.verify, backends, upstream(self._addresses(backends), self.plan))
-        while time.monotonic() < end:
+        while (left := end - time.monotonic()) > 0:
             self._healthy(backends)
-            time.sleep(POLL)
+            time.sleep(min(WATCH, left))
         self._healthy(backends)
         # gunicorn puts another worker in the place of one that died: its container looks well
         if self.plan.drain_signal:
@@ -272,10 +274,11 @@ class DockerWorld:
     def drain(self) -> None:
         """Wait until no nginx worker of an earlier generation is left, for as long as is granted."""
         end = time.monotonic() + self.plan.patience
+        proxies = self._proxies()
         while time.monotonic() < end:
-            if not any(worker.leaving for proxy in self._proxies() for worker in self._workers(proxy)):
+            if not any(worker.leaving for proxy in proxies for worker in self._workers(proxy)):
                 return
-            time.sleep(POLL)
+            time.sleep(WATCH)
 
     def remove(self, ids: Sequence[str], *, gently: bool) -> None:
         """Remove containers, after they have finished what they do where ``gently``."""
@@ -319,7 +322,7 @@ class DockerWorld:
 
     def _healthy(self, ids: Sequence[str]) -> bool:
         """Tell whether all of the containers are healthy; raise as soon as one of them is lost."""
-        found = [container for container in self._all() if container.id in ids]
+        found: list[Container] = self._try(lambda: self.docker.containers(ids))
         for one in found:
             if one.status in ("exited", "dead", "restarting") or one.health == "unhealthy" or one.restarts:
                 raise self._failure(f"{one.name} is {one.health or one.status} ({one.status})", ids)
