@@ -183,6 +183,8 @@ class Outcome:
     serving: set[str]
     page: Answer
     settled: bool
+    files: tuple[str, str]
+    """Sums of the files that describe the project, before and after."""
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +208,12 @@ def upstreams(compose: Compose, since: float) -> set[str]:
     return {address.strip() for one in asked for address in one.split(",")} - {""}
 
 
+def sums(compose: Compose) -> str:
+    """Return a sum for each file that describes the project, but for the one that names the upstream of the moment."""
+    found = "find compose.yml .env infra -type f ! -path '*/__pycache__/*' ! -name upstream.nginx"
+    return compose.output(f"{found} -print0 | sort -z | xargs -0 sha256sum")
+
+
 @pytest.fixture(params=list(BAD))
 def outcome(
     request: pytest.FixtureRequest, stack: Stack, compose: Compose, load: Load, outcomes: dict[str, Outcome]
@@ -216,7 +224,7 @@ def outcome(
         bad = BAD[name]
         stack.application.restore()
         bad.prepare(stack)
-        before, since = stack.replicas(), time.time()
+        before, since, files = stack.replicas(), time.time(), sums(compose)
         serving = {f"{one.addresses['app_backend']}:8000" for one in compose.containers("backend")}
         if bad.around:
             with bad.around(compose):
@@ -224,7 +232,14 @@ def outcome(
         else:
             run = stack.release(**bad.variables)
         outcomes[name] = Outcome(
-            run, before, stack.replicas(), upstreams(compose, since), serving, stack.web.get("/"), stack.settled()
+            run,
+            before,
+            stack.replicas(),
+            upstreams(compose, since),
+            serving,
+            stack.web.get("/"),
+            stack.settled(),
+            (files, sums(compose)),
         )
         stack.application.restore()
     return outcomes[name]
@@ -251,6 +266,10 @@ class TestBadRelease:
     def test_the_page_comes_as_before(self, outcome: Outcome) -> None:
         assert outcome.page.status == 200
         assert UNRELEASED_HEADER not in outcome.page.headers
+
+    def test_a_restart_would_start_what_served(self, outcome: Outcome) -> None:
+        before, after = outcome.files
+        assert before.splitlines() == after.splitlines()
 
     def test_nothing_is_left_over(self, outcome: Outcome) -> None:
         assert outcome.settled

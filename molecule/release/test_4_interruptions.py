@@ -52,6 +52,12 @@ def variables(step: str) -> dict[str, Any]:
     return {"fastapi_backend_environment": {"INTERRUPTED": step}, **both}
 
 
+def assert_described(host: Host, step: str, *, new: bool) -> None:
+    """See that the files on the host are those of what serves: of the release with this interruption, or not."""
+    file = host.file("/opt/app/compose.yml")
+    eventually(lambda: (f"INTERRUPTED: {step}" in file.content_string) is new, 10)
+
+
 def kill_in(steps: Sequence[str], host: Host, stack: Stack, web: Web) -> dict[str, bool]:
     """Kill a release in each of the steps; return by step whether the one that serves after it is the new one."""
     outcomes = {}
@@ -63,6 +69,7 @@ def kill_in(steps: Sequence[str], host: Host, stack: Stack, web: Web) -> dict[st
             assert run.code != 0
             eventually(lambda: one_release(stack), 60, every=0.5)
             outcomes[step] = stack.replicas()["backend"] != before["backend"]
+            assert_described(host, step, new=outcomes[step])
     assert load.answered > 500
     assert load.failures == []
     return outcomes

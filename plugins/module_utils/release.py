@@ -23,6 +23,9 @@ from ansible_collections.fullstack.docker.plugins.module_utils import durable_fi
 
 FILE = ".release"
 VERSION = 1
+# What `recover` may have done
+FINISHED = "finish the release that an interrupted run had decided for"
+UNDONE = "undo the release that an interrupted run had begun"
 
 
 class Step(str, Enum):
@@ -222,7 +225,7 @@ class Release:
         self._finish(journal, pinned=True)
 
     def recover(self) -> str:
-        """Bring what an interrupted run left to one release; return what was done, empty where nothing was left.
+        """Bring what an interrupted run left to one release; return FINISHED, UNDONE, or nothing if none was.
 
         Raises:
             ReleaseError: that failed; the journal stays for the next try.
@@ -233,9 +236,9 @@ class Release:
         survivors = [self.world.alive(self._old(journal, service)) for service in journal.replaced]
         if journal.step.decided or not all(survivors):
             self._finish(journal)
-            return "finish the release that an interrupted run had decided for"
+            return FINISHED
         self._undo(journal)
-        return "undo the release that an interrupted run had begun"
+        return UNDONE
 
     def _backends_beside(self, journal: Journal) -> list[str]:
         """Start the new backends beside the old, and find them good."""

@@ -15,7 +15,8 @@ description:
     starts, and brings up everything else, waiting for its health.
   - A build gets an immutable tag that follows from its source, Dockerfile, arguments and bases, so that nothing is
     built twice; C(current) is moved to it only after the migration went through.
-  - A release that fails leaves the tag C(current) where it was.
+  - A release that fails leaves the tag C(current) where it was, and brings the files back that describe the project
+    as it runs, as long as nothing runs by those that were written for it.
   - What came of a release is written to the ledger, C(releases.json) in the project's folder.
 options:
   project:
@@ -212,6 +213,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils import (
     stack_plan,
 )
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
+from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 
 CURRENT = "current"
@@ -239,6 +241,11 @@ class Stack:
         self.journal = release.JournalFile(docker.directory)
         self.entries: list[ledger.Entry] | None = None
         self.release = ""
+
+    @property
+    def description(self) -> Description:
+        """The files that the project is described by; a rollback learns only later which of them is live."""
+        return Description(self.docker.directory, self.parameters["rolling"].get("upstream", ""))
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -270,6 +277,7 @@ class Stack:
             new = self.bring_about(model)
         self.forget_secrets()
         self.record_success(ledger.SUCCEEDED, new=new)
+        self.keep_description()
 
     def roll_back(self, release: str, schema: str) -> None:
         """Bring the images of an earlier release back into service."""
@@ -291,6 +299,7 @@ class Stack:
                     self.downgrade(newer, revision)
         finally:
             self.record_success(ledger.ROLLED_BACK, new=False, target=target)
+            self.keep_description()
 
     def described_by_last(self) -> dict[str, Any]:
         """Return the parameters that the last deployment left for who comes without the inventory."""
@@ -512,6 +521,7 @@ class Stack:
         """Start services and wait for their health."""
         if not services or self.module.check_mode:
             return
+        self.description.forget()
         try:
             self.docker.compose(
                 "--progress",
@@ -544,6 +554,7 @@ class Stack:
             previous = {}  # what follows undoes no release that serves
         else:
             self.name_images(moves)
+        self.description.forget()
         scale = [
             f"--scale={one}={stack_plan.replicas_now(one, before)}"
             for one in stack_plan.scalable(self.docker.model())
@@ -575,6 +586,8 @@ class Stack:
             return
         with self.step("recovery"):
             done = release.Release(world, self.journal, self.step).recover()
+        if done == release.FINISHED:
+            self.description.forget()
         if done:
             self.actions.append(done)
             self.module.warn(f"an earlier run was interrupted: {done}")
@@ -706,6 +719,20 @@ class Stack:
         except (DockerError, OSError) as error:
             self.module.warn(f"the failed release could not be written to {self.ledger.path}: {error}")
 
+    def keep_description(self) -> None:
+        """Remember the files that describe what runs now, for the next deployment that fails."""
+        if not self.module.check_mode:
+            self.description.keep()
+
+    def undo_description(self) -> None:
+        """Put the files back that describe what runs, unless something runs by the new ones or is about to."""
+        if self.module.check_mode or self.journal.path.exists():
+            return  # whoever undoes or finishes that release does this as well
+        try:
+            self.description.put_back()
+        except OSError as error:
+            self.module.warn(f"the files of the release that serves could not all be put back: {error}")
+
     def record(
         self,
         outcome: str,
@@ -833,6 +860,10 @@ def main() -> None:
                     stack.run()
                 except (DockerError, release.ReleaseError) as error:
                     stack.record_failure(stack_plan.redact(str(error), stack.secrets()))
+                    stack.undo_description()
+                    raise
+                except ledger.LedgerError:
+                    stack.undo_description()
                     raise
         except (DockerError, release.ReleaseError, ledger.LedgerError, stack_lock.LockError) as error:
             said = stack_plan.redact(str(error), stack.secrets())

@@ -28,7 +28,7 @@ from typing import Any
 # The collection's own modules lie beside this file
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ansible_collections.fullstack.docker.plugins.module_utils import release, rolling, stack_lock
+from ansible_collections.fullstack.docker.plugins.module_utils import description, release, rolling, stack_lock
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 
 SERVICE = "com.docker.compose.service"
@@ -189,12 +189,17 @@ def recover(project: str, directory: Path, command: str) -> bool:
         return True
     lock = stack_lock.StackLock(directory, stack_lock.HEALER, stack_lock.HEALER)
     try:
-        described = json.loads((directory / "infra/stack.json").read_text())
+        stack = json.loads((directory / "infra/stack.json").read_text())
         world = rolling.DockerWorld(
-            DockerCli(Runner(), project, str(directory)), rolling.Plan(**described["rolling"]), described["timeout"]
+            DockerCli(Runner(), project, str(directory)), rolling.Plan(**stack["rolling"]), stack["timeout"]
         )
         with lock.held(release=True):
             done = release.Release(world, journal, untimed).recover()
+            files = description.Description(directory, world.plan.upstream)
+            if done == release.UNDONE:
+                files.put_back()
+            elif done == release.FINISHED:
+                files.forget()
     except stack_lock.LockError:
         return True  # a deployment has begun, and does it itself
     except (release.ReleaseError, DockerError, OSError, ValueError, KeyError, TypeError) as error:

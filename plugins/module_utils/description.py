@@ -1,0 +1,84 @@
+"""The files that describe a project, and a second name for those by which the containers that serve were made.
+
+A deployment writes the files before it starts anything. Where it fails, the earlier ones come back, so that whatever
+starts a container afterwards, be it a reboot or somebody by hand, starts what served before. The second names are hard
+links: they take no space, and a file that is replaced as a whole keeps its old content under them.
+Standard library only: the healer uses it on the host.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+FOLDER = ".described"
+PARTS = ("compose.yml", ".env", "infra")
+
+
+class Description:
+    """The description of one project."""
+
+    def __init__(self, directory: Path, live: str) -> None:
+        """Look after the description in a project's folder.
+
+        Parameters:
+            directory: the folder.
+            live: path below it of the file that a release writes while it goes on, which is never put back; empty for
+                none.
+        """
+        self.directory = directory
+        self.kept = directory / FOLDER
+        self._live = Path(live) if live else None
+
+    def keep(self) -> None:
+        """Remember the files as those by which everything that runs was made.
+
+        Raises:
+            OSError: they cannot be linked.
+        """
+        files, kept = self._files(self.directory), self._files(self.kept)
+        if files == kept and all(os.path.samefile(self.directory / one, self.kept / one) for one in files):
+            return
+        staged = self.kept.with_name(f"{FOLDER}.new")
+        shutil.rmtree(staged, ignore_errors=True)
+        staged.mkdir(mode=0o700)
+        for one in files:
+            (staged / one).parent.mkdir(parents=True, exist_ok=True)
+            os.link(self.directory / one, staged / one)
+        self.forget()
+        staged.replace(self.kept)
+
+    def forget(self) -> None:
+        """Say that something is about to run by the files as they are now: there is no way back from them any more."""
+        if self.kept.exists():
+            shutil.rmtree(self.kept)
+
+    def put_back(self) -> list[str]:
+        """Bring the remembered files back, where some are remembered; files that came in between stay.
+
+        Returns:
+            The paths of those that differed.
+
+        Raises:
+            OSError: they cannot be linked.
+        """
+        differing = [one for one in self._files(self.kept) if not self._same(one)]
+        for one in differing:
+            place = self.directory / one
+            place.parent.mkdir(parents=True, exist_ok=True)
+            staged = place.with_name(f".{place.name}.old")
+            staged.unlink(missing_ok=True)
+            os.link(self.kept / one, staged)
+            staged.replace(place)
+        return [str(one) for one in differing]
+
+    def _same(self, one: Path) -> bool:
+        place = self.directory / one
+        return place.exists() and os.path.samefile(place, self.kept / one)
+
+    def _files(self, root: Path) -> list[Path]:
+        """Return the files of the description below a folder, relative to it, in order."""
+        found = [path for part in PARTS for path in (root / part, *sorted((root / part).rglob("*")))]
+        relative = [path.relative_to(root) for path in found if path.is_file() and "__pycache__" not in path.parts]
+        return [one for one in relative if one != self._live]
