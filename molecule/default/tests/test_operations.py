@@ -233,6 +233,34 @@ class TestContainerThatStaysUnhealthy:
         assert times[2] - times[1] == pytest.approx(2 * self.PAUSE, abs=1)
 
 
+class TestDisk:
+    """A healer of a project whose folder is on a disk that is nearly full, or has room."""
+
+    FOLDER = "/run/small"
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def disk(cls, host: Host) -> Iterator[None]:
+        host.check_output(f"mkdir {cls.FOLDER} && mount -t tmpfs -o size=1m tmpfs {cls.FOLDER}")
+        yield
+        host.check_output(f"umount {cls.FOLDER} && rmdir {cls.FOLDER}")
+
+    def told(self, host: Host, used: int) -> str:
+        """Return what is told at the first look, with so many KiB of 1024 in use."""
+        host.check_output(f"head --bytes={used}K /dev/zero >{self.FOLDER}/ballast")
+        # It ends its first look before it waits for events, which a project that is not there never has
+        healer = f"python3 -u /opt/app/infra/healer/healer.py --project no --lock {self.FOLDER}/.lock --notify echo"
+        ended = host.run(f"timeout 5 {healer}")
+        assert ended.rc == 124, ended.stderr
+        return str(ended.stdout)
+
+    def test_one_that_is_nearly_full_is_told_of(self, disk: None, host: Host) -> None:
+        assert f"the disk of {self.FOLDER} is more than 90% full: run playbooks/cleanup.yml" in self.told(host, 960)
+
+    def test_one_with_room_is_not(self, disk: None, host: Host) -> None:
+        assert self.told(host, 800) == ""
+
+
 class TestProjectUnit:
     """It brings up what is stopped, as after a boot that found nothing running."""
 

@@ -132,10 +132,11 @@ def certificate_ends_soon(path: Path) -> bool:
     return done.returncode == 1 and "will expire" in done.stdout
 
 
-def disk_is_full(path: str) -> bool:
-    """Tell whether nearly all of the disk that holds the project is in use."""
-    usage = shutil.disk_usage(path)
-    return usage.used / usage.total > DISK_FULL
+def full_disks(folders: Iterable[Path]) -> list[Path]:
+    """Return those of the folders on whose disk nearly everything is in use, each disk once."""
+    disks = {folder.stat().st_dev: folder for folder in folders if folder.is_dir()}
+    usages = {folder: shutil.disk_usage(folder) for folder in disks.values()}
+    return [folder for folder, usage in usages.items() if usage.used / usage.total > DISK_FULL]
 
 
 def docker(*arguments: str) -> str:
@@ -268,7 +269,10 @@ def watch(project: str, lock: str, command: str, patience: Patience) -> None:
     listen = ["docker", "events", "--format", "{{.ID}}"]
     for one in filters:
         listen += ["--filter", one]
-    certificate = Path(lock).parent / "secrets/tls/certificate.pem"
+    directory = Path(lock).parent
+    certificate = directory / "secrets/tls/certificate.pem"
+    # Images and volumes may have a disk of their own
+    folders = [directory, Path(docker("info", "--format", "{{.DockerRootDir}}").strip() or directory)]
     daily = Patience(DAY, DAY)
     reader, writer = os.pipe()
     with subprocess.Popen(listen, stdout=writer) as events, selectors.DefaultSelector() as selector:
@@ -277,11 +281,15 @@ def watch(project: str, lock: str, command: str, patience: Patience) -> None:
         while events.poll() is None:
             busy = deploying(lock)
             if not busy:
-                if patience.due("release", time.monotonic()) and recover(project, Path(lock).parent, command):
+                if patience.due("release", time.monotonic()) and recover(project, directory, command):
                     patience.forget("release")
                 look(project, command, patience)
-                if disk_is_full("/") and patience.due("disk", time.monotonic()):
-                    notify(command, f"the disk is more than {DISK_FULL:.0%} full: run playbooks/cleanup.yml")
+                full = full_disks(folders)
+                if full and daily.due("disk", time.monotonic()):
+                    places = " and ".join(str(folder) for folder in full)
+                    notify(
+                        command, f"the disk of {places} is more than {DISK_FULL:.0%} full: run playbooks/cleanup.yml"
+                    )
                 if daily.due("certificate", time.monotonic()) and certificate_ends_soon(certificate):
                     notify(command, f"{certificate} ends within {CERTIFICATE_SECONDS // DAY} days: replace it")
             pause = LOOK_AGAIN if busy else patience.wait(time.monotonic(), LOOK_EVERY)
