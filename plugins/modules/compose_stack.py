@@ -18,15 +18,10 @@ description:
   - A release that fails leaves the tag C(current) where it was, and brings the files back that describe the project
     as it runs, as long as nothing runs by those that were written for it.
   - What came of a release is written to the ledger, C(releases.json) in the project's folder.
+extends_documentation_fragment:
+  - fullstack.docker.project
+  - fullstack.docker.project.up
 options:
-  project:
-    description: Name of the Compose project.
-    type: str
-    required: true
-  directory:
-    description: Folder of the project on the host.
-    type: path
-    required: true
   volumes:
     description: External volumes that have to exist, with the labels they are created with. None is ever removed.
     type: list
@@ -41,16 +36,6 @@ options:
     default: []
   sources:
     description: Hash of each source, by name.
-    type: dict
-    default: {}
-  database:
-    description: >-
-      The PostgreSQL service whose roles are reconciled: C(service), C(superuser), C(name) and C(owner).
-      Empty for none.
-    type: dict
-    default: {}
-  database_passwords:
-    description: Password of each database role, by its name.
     type: dict
     default: {}
   migration:
@@ -91,10 +76,6 @@ options:
       Compose, with an outage.
     type: dict
     default: {}
-  timeout:
-    description: Seconds that services get to become healthy.
-    type: int
-    default: 180
   revisions:
     description: >-
       What the ledger says of each source, by name: a commit, for one. Left out, it says the hash in O(sources).
@@ -137,10 +118,6 @@ attributes:
   diff_mode:
     support: full
     description: The actions, one a line.
-  platform:
-    platforms: posix
-    support: full
-    description: A host with Docker Engine and Compose.
 """
 
 EXAMPLES = r"""

@@ -12,15 +12,10 @@ description:
   - Builds the images whose inputs changed, starts the database and reconciles its roles where it did not run or its
     secrets changed, then brings everything up and waits for its health.
   - Keeps no releases; M(fullstack.docker.compose_stack) does that in production.
+extends_documentation_fragment:
+  - fullstack.docker.project
+  - fullstack.docker.project.up
 options:
-  project:
-    description: Name of the Compose project.
-    type: str
-    required: true
-  directory:
-    description: Folder of the project.
-    type: path
-    required: true
   compose_file:
     description: Name of the Compose file in O(directory).
     type: str
@@ -37,22 +32,10 @@ options:
     type: list
     elements: path
     default: []
-  database:
-    description: "The PostgreSQL service whose roles are reconciled: C(service), C(superuser), C(name), C(owner)."
-    type: dict
-    default: {}
-  database_passwords:
-    description: Password of each database role, by its name.
-    type: dict
-    default: {}
   reconcile:
     description: Reconcile the roles of a database that runs already, too.
     type: bool
     default: false
-  timeout:
-    description: Seconds that services get to become healthy.
-    type: int
-    default: 180
 attributes:
   check_mode:
     support: full
@@ -60,10 +43,6 @@ attributes:
   diff_mode:
     support: none
     description: Says nothing of files.
-  platform:
-    platforms: posix
-    support: full
-    description: A machine with Docker Engine and Compose.
 """
 
 EXAMPLES = r"""
