@@ -80,6 +80,25 @@ class DockerCli:
                 return self.run([*command, "--file", file.name, *arguments], stdin, limit=limit)
         return self.run([*command, *arguments], stdin, limit=limit)
 
+    def up(self, *arguments: str, timeout: int, before: Iterable[Container] = ()) -> None:
+        """Start services without building, and wait for their health.
+
+        Parameters:
+            arguments: further ones of ``docker compose up``: options, then services; all without a service.
+            timeout: seconds that the services get.
+            before: containers as they were; those that served then are not asked what went wrong.
+
+        Raises DockerError, with the last log lines of the containers that do not serve.
+        """
+        command = ["--progress", "quiet", "up", "--detach", "--no-build", "--wait", "--wait-timeout", str(timeout)]
+        try:
+            self.compose(*command, *arguments)
+        except DockerError as error:
+            known = {one.id for one in before if one.serving}
+            failed = [one for one in self.containers() if not one.serving and one.id not in known]
+            evidence = "\n".join(f"--- last lines of {one.name}:\n{self.logs(one.id)}" for one in failed)
+            raise DockerError(f"{error}\n{evidence}") from error
+
     def model(self) -> dict[str, Any]:
         """Return the project as Compose understands it, services of every profile included."""
         loaded: dict[str, Any] = json.loads(self.compose("--profile", "*", "config", "--format", "json"))

@@ -18,15 +18,10 @@ description:
   - A release that fails leaves the tag C(current) where it was, and brings the files back that describe the project
     as it runs, as long as nothing runs by those that were written for it.
   - What came of a release is written to the ledger, C(releases.json) in the project's folder.
+extends_documentation_fragment:
+  - fullstack.docker.project
+  - fullstack.docker.project.up
 options:
-  project:
-    description: Name of the Compose project.
-    type: str
-    required: true
-  directory:
-    description: Folder of the project on the host.
-    type: path
-    required: true
   volumes:
     description: External volumes that have to exist, with the labels they are created with. None is ever removed.
     type: list
@@ -41,16 +36,6 @@ options:
     default: []
   sources:
     description: Hash of each source, by name.
-    type: dict
-    default: {}
-  database:
-    description: >-
-      The PostgreSQL service whose roles are reconciled: C(service), C(superuser), C(name) and C(owner).
-      Empty for none.
-    type: dict
-    default: {}
-  database_passwords:
-    description: Password of each database role, by its name.
     type: dict
     default: {}
   migration:
@@ -91,10 +76,6 @@ options:
       Compose, with an outage.
     type: dict
     default: {}
-  timeout:
-    description: Seconds that services get to become healthy.
-    type: int
-    default: 180
   revisions:
     description: >-
       What the ledger says of each source, by name: a commit, for one. Left out, it says the hash in O(sources).
@@ -137,10 +118,6 @@ attributes:
   diff_mode:
     support: full
     description: The actions, one a line.
-  platform:
-    platforms: posix
-    support: full
-    description: A host with Docker Engine and Compose.
 """
 
 EXAMPLES = r"""
@@ -213,6 +190,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils import (
     stack_plan,
 )
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
+from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
 from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 
@@ -246,6 +224,11 @@ class Stack:
     def description(self) -> Description:
         """The files that the project is described by; a rollback learns only later which of them is live."""
         return Description(self.docker.directory, self.parameters["rolling"].get("upstream", ""))
+
+    @property
+    def database(self) -> Database:
+        """The database server; a rollback learns only later what it is."""
+        return Database(self.docker, self.parameters["database"])
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -401,7 +384,7 @@ class Stack:
         with self.step("databases"):
             self.up([service for service in data if service in todo], containers)
         with self.step("roles"):
-            self.reconcile_roles(running=not self.module.check_mode or self.serving(containers))
+            self.reconcile_roles(containers)
         if of and self.parameters["rollback"] is None and self.release_changes(of, wanted, containers):
             with self.step("migration"):
                 self.migrate(migration)
@@ -505,11 +488,6 @@ class Stack:
             if not service.get("profiles")
         ]
 
-    def serving(self, containers: list[stack_plan.Container]) -> bool:
-        """Tell whether the database answers now."""
-        service = self.parameters["database"].get("service")
-        return any(container.service == service and container.serving for container in containers)
-
     @staticmethod
     def release_changes(of: str, wanted: list[stack_plan.Wanted], containers: list[stack_plan.Container]) -> bool:
         """Tell whether another image than the running one is about to take traffic."""
@@ -522,20 +500,7 @@ class Stack:
         if not services or self.module.check_mode:
             return
         self.description.forget()
-        try:
-            self.docker.compose(
-                "--progress",
-                "quiet",
-                "up",
-                "--detach",
-                "--no-build",
-                "--wait",
-                "--wait-timeout",
-                str(self.parameters["timeout"]),
-                *services,
-            )
-        except DockerError as error:
-            raise DockerError(f"{error}\n{self.evidence(containers)}") from error
+        self.docker.up(*services, timeout=self.parameters["timeout"], before=containers)
 
     def bring_up(self, before: list[stack_plan.Container], todo: dict[str, str]) -> None:
         """Bring everything up, under traffic if possible; what fails is undone."""
@@ -561,14 +526,10 @@ class Stack:
             if stack_plan.replicas_now(one, before) > 1
         ]
         try:
-            self.docker.compose(
-                "--progress", "quiet", "up", "--detach", "--no-build", "--remove-orphans", *scale,
-                "--wait", "--wait-timeout", str(self.parameters["timeout"]),
-            )  # fmt: skip
-        except DockerError as error:
-            evidence = self.evidence(before)
+            self.docker.up("--remove-orphans", *scale, timeout=self.parameters["timeout"], before=before)
+        except DockerError:
             self.name_images(previous)
-            raise DockerError(f"{error}\n{evidence}") from error
+            raise
 
     def world(self) -> rolling.DockerWorld | None:
         """Return what replaces containers under traffic, where the project says how."""
@@ -609,34 +570,16 @@ class Stack:
             if not self.module.check_mode:
                 self.docker.run(["tag", name, moving])
 
-    def evidence(self, before: list[stack_plan.Container]) -> str:
-        """Return the last log lines of the containers that do not serve."""
-        known = {container.id for container in before if container.serving}
-        failed = [one for one in self.docker.containers() if not one.serving and one.id not in known]
-        return "\n".join(f"--- last lines of {one.name}:\n{self.docker.logs(one.id)}" for one in failed)
-
     def secrets(self) -> list[str]:
         """Return the secret values of the project, to keep them out of what is printed."""
         files = (self.docker.directory / "secrets").rglob("*")
         return [path.read_text(errors="replace").strip() for path in files if path.is_file()]
 
-    def reconcile_roles(self, running: bool) -> None:
-        """Bring database roles and passwords to their described state, over the server's own socket."""
-        database, passwords = self.parameters["database"], self.parameters["database_passwords"]
-        if not database or not passwords or not running:
-            return
-        query = stack_plan.roles_query(passwords, database["name"])
-        statements = stack_plan.role_statements(database, passwords, json.loads(self.sql(query)))
-        self.actions += [description for description, _sql in statements]
-        if statements and not self.module.check_mode:
-            self.sql("BEGIN;" + "".join(sql for _description, sql in statements) + "COMMIT;")
-
-    def sql(self, text: str) -> str:
-        """Run SQL as the superuser inside the database container; the text travels over standard input."""
-        database = self.parameters["database"]
-        psql = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
-        psql += ["--username", database["superuser"], "--dbname", database["name"]]
-        return self.docker.compose("exec", "--no-TTY", database["service"], *psql, stdin=text)
+    def reconcile_roles(self, containers: list[stack_plan.Container]) -> None:
+        """Bring database roles and passwords to their described state; in check mode only where the server runs."""
+        check_mode, passwords = self.module.check_mode, self.parameters["database_passwords"]
+        if self.parameters["database"] and passwords and (not check_mode or self.database.serves(containers)):
+            self.database.reconcile(passwords, self.actions, check_mode=check_mode)
 
     def migrate(self, migration: dict[str, Any]) -> None:
         """Bring the schema up to date in a container of the new image, while the old code still serves."""
@@ -678,7 +621,7 @@ class Stack:
         if not query or not self.parameters["database"]:
             return None
         try:
-            return self.sql(query).strip() or None
+            return self.database.sql(query).strip() or None
         except DockerError:  # before the first migration there is no table to ask
             return None
 

@@ -12,15 +12,10 @@ description:
   - Builds the images whose inputs changed, starts the database and reconciles its roles where it did not run or its
     secrets changed, then brings everything up and waits for its health.
   - Keeps no releases; M(fullstack.docker.compose_stack) does that in production.
+extends_documentation_fragment:
+  - fullstack.docker.project
+  - fullstack.docker.project.up
 options:
-  project:
-    description: Name of the Compose project.
-    type: str
-    required: true
-  directory:
-    description: Folder of the project.
-    type: path
-    required: true
   compose_file:
     description: Name of the Compose file in O(directory).
     type: str
@@ -37,22 +32,10 @@ options:
     type: list
     elements: path
     default: []
-  database:
-    description: "The PostgreSQL service whose roles are reconciled: C(service), C(superuser), C(name), C(owner)."
-    type: dict
-    default: {}
-  database_passwords:
-    description: Password of each database role, by its name.
-    type: dict
-    default: {}
   reconcile:
     description: Reconcile the roles of a database that runs already, too.
     type: bool
     default: false
-  timeout:
-    description: Seconds that services get to become healthy.
-    type: int
-    default: 180
 attributes:
   check_mode:
     support: full
@@ -60,10 +43,6 @@ attributes:
   diff_mode:
     support: none
     description: Says nothing of files.
-  platform:
-    platforms: posix
-    support: full
-    description: A machine with Docker Engine and Compose.
 """
 
 EXAMPLES = r"""
@@ -89,15 +68,14 @@ seconds:
   type: float
 """
 
-import json
 import os
 import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import stack_plan
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import INPUTS_LABEL, digest
+from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 
 
@@ -120,10 +98,10 @@ class Environment:
             self.actions += [f"start {one.service}" for one in before if not one.serving] if before else ["start all"]
             return
         service = self.parameters["database"].get("service")
-        serves = any(one.service == service and one.serving for one in before)
-        if service and (not serves or self.parameters["reconcile"]):
+        database = Database(self.docker, self.parameters["database"])
+        if service and (not database.serves(before) or self.parameters["reconcile"]):
             self.up(service)
-            self.reconcile_roles()
+            database.reconcile(self.parameters["database_passwords"], self.actions)
         began = time.monotonic()
         self.up()
         self.seconds = round(time.monotonic() - began, 2)
@@ -154,31 +132,7 @@ class Environment:
 
     def up(self, *services: str) -> None:
         """Start services, all without a name, and wait for their health."""
-        try:
-            self.docker.compose(
-                "--progress", "quiet", "up", "--detach", "--no-build", "--remove-orphans",
-                "--wait", "--wait-timeout", str(self.parameters["timeout"]), *services,
-            )  # fmt: skip
-        except DockerError as error:
-            failed = [one for one in self.docker.containers() if not one.serving]
-            evidence = "\n".join(f"--- last lines of {one.name}:\n{self.docker.logs(one.id)}" for one in failed)
-            raise DockerError(f"{error}\n{evidence}") from error
-
-    def reconcile_roles(self) -> None:
-        """Bring database roles and passwords to their described state, over the server's own socket."""
-        database, passwords = self.parameters["database"], self.parameters["database_passwords"]
-        state = json.loads(self.sql(stack_plan.roles_query(passwords, database["name"])))
-        statements = stack_plan.role_statements(database, passwords, state)
-        self.actions += [description for description, _sql in statements]
-        if statements:
-            self.sql("BEGIN;" + "".join(sql for _description, sql in statements) + "COMMIT;")
-
-    def sql(self, text: str) -> str:
-        """Run SQL as the superuser inside the database container; the text travels over standard input."""
-        database = self.parameters["database"]
-        psql = ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
-        psql += ["--username", database["superuser"], "--dbname", database["name"]]
-        return self.docker.compose("exec", "--no-TTY", database["service"], *psql, stdin=text)
+        self.docker.up("--remove-orphans", *services, timeout=self.parameters["timeout"])
 
 
 def main() -> None:

@@ -13,15 +13,9 @@ description:
     and build cache that was not used for O(cache_days).
   - Never removes a volume, nor an image that a container uses, running or not, nor the current release, nor anything
     of another project. A general prune does all of these.
+extends_documentation_fragment:
+  - fullstack.docker.project
 options:
-  project:
-    description: Name of the Compose project.
-    type: str
-    required: true
-  directory:
-    description: Folder of the project on the host.
-    type: path
-    required: true
   keep:
     description: How many releases of each image are kept for a rollback.
     type: int
@@ -37,10 +31,6 @@ attributes:
   diff_mode:
     support: full
     description: The removed images, one a line.
-  platform:
-    platforms: posix
-    support: full
-    description: A host with Docker Engine and Compose.
 """
 
 EXAMPLES = r"""

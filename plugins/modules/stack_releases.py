@@ -11,26 +11,9 @@ author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Reads the ledger that M(fullstack.docker.compose_stack) writes, and compares it with what runs.
   - Changes nothing.
-options:
-  project:
-    description: Name of the Compose project.
-    type: str
-    required: true
-  directory:
-    description: Folder of the project on the host.
-    type: path
-    required: true
-attributes:
-  check_mode:
-    support: full
-    description: Changes nothing in any mode.
-  diff_mode:
-    support: none
-    description: Changes nothing.
-  platform:
-    platforms: posix
-    support: full
-    description: A host with Docker Engine and Compose.
+extends_documentation_fragment:
+  - fullstack.docker.project.read_only
+  - fullstack.docker.project
 """
 
 EXAMPLES = r"""

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.plugins.loader import fragment_loader
+from ansible.utils.plugin_docs import add_fragments
 
 from real_ansible import REPOSITORY
 
@@ -16,13 +18,14 @@ module_by_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: pat
 
 
 def blocks(path: Path) -> dict[str, Any]:
-    """Return a module's documentation blocks, parsed."""
+    """Return a module's documentation blocks, parsed, with the fragments that they name."""
     found = {}
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
             if name in {"DOCUMENTATION", "EXAMPLES", "RETURN"}:
                 found[name] = yaml.safe_load(ast.literal_eval(node.value))
+    add_fragments(found["DOCUMENTATION"], str(path), fragment_loader, is_module=True)
     return found
 
 
