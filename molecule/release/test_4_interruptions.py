@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,16 @@ def test_a_run_that_is_killed_in_any_other_step_leaves_one_release(host: Host, s
     assert found == {step: STEPS.index(step) >= STEPS.index(DECIDED) for step in others}
 
 
+def test_a_run_that_is_killed_before_it_replaces_anything_leaves_the_files_of_what_serves(
+    host: Host, stack: Stack
+) -> None:
+    with killed_at(host, "roles"):
+        run = stack.release(fastapi_backend_environment={"INTERRUPTED": "roles"})
+    assert run.code != 0
+    assert_described(host, "roles", new=False)
+    assert one_release(stack)
+
+
 def test_the_next_run_finishes(kills: object, stack: Stack) -> None:
     run = stack.release(**variables("pin"))
     assert run.code == 0, run.output[-3000:]
@@ -138,3 +149,26 @@ def test_a_reboot_in_any_other_step_leaves_one_release(
     host: Host, stack: Stack, reboot: Callable[[str], None], step: str
 ) -> None:
     test_a_reboot_leaves_one_release(host, stack, reboot, step)
+
+
+@pytest.mark.soak
+def test_a_reboot_before_anything_is_replaced_leaves_the_files_of_what_serves(
+    host: Host, stack: Stack, reboot: Callable[[str], None]
+) -> None:
+    """The whole host goes down while it builds, and with it the way to tell it anything."""
+    with (stack.application.folder / "backend/app/main.py").open("a") as main:
+        main.write(f"# built at {time.time()}\n")
+    lock = host.file("/opt/app/.lock")
+
+    def reboot_while_it_builds() -> None:
+        eventually(lambda: '"step": "images"' in lock.content_string, 120, every=0.05)
+        reboot(HOST)
+
+    thread = threading.Thread(target=reboot_while_it_builds)
+    thread.start()
+    run = stack.release(fastapi_backend_environment={"INTERRUPTED": "images"})
+    thread.join(180)
+    stack.application.restore()
+    assert "UNREACHABLE" in run.output
+    eventually(lambda: one_release(stack), 60, every=0.5)
+    assert_described(host, "images", new=False)

@@ -12,32 +12,31 @@ import os
 import shutil
 from pathlib import Path
 
+from ansible_collections.fullstack.docker.plugins.module_utils import release
+
 FOLDER = ".described"
 PARTS = ("compose.yml", ".env", "infra")
 
 
 class Description:
-    """The description of one project."""
+    """The description of the project in a folder."""
 
-    def __init__(self, directory: Path, live: str) -> None:
-        """Look after the description in a project's folder.
-
-        Parameters:
-            directory: the folder.
-            live: path below it of the file that a release writes while it goes on, which is never put back; empty for
-                none.
-        """
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.kept = directory / FOLDER
-        self._live = Path(live) if live else None
 
-    def keep(self) -> None:
+    def keep(self, live: str) -> None:
         """Remember the files as those by which everything that runs was made.
+
+        Parameters:
+            live: path below the folder of the file that a release writes while it goes on, which is never put back;
+                empty for none.
 
         Raises:
             OSError: they cannot be linked.
         """
-        files, kept = self._files(self.directory), self._files(self.kept)
+        files = [one for one in files_of(self.directory) if str(one) != live]
+        kept = files_of(self.kept)
         if files == kept and all(os.path.samefile(self.directory / one, self.kept / one) for one in files):
             return
         staged = self.kept.with_name(f"{FOLDER}.new")
@@ -57,13 +56,17 @@ class Description:
     def put_back(self) -> list[str]:
         """Bring the remembered files back, where some are remembered; files that came in between stay.
 
+        A release that was left unfinished comes first: only its end tells by which files anything runs.
+
         Returns:
             The paths of those that differed.
 
         Raises:
             OSError: they cannot be linked.
         """
-        differing = [one for one in self._files(self.kept) if not self._same(one)]
+        if (self.directory / release.FILE).exists():
+            return []
+        differing = [one for one in files_of(self.kept) if not self._same(one)]
         for one in differing:
             place = self.directory / one
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -77,8 +80,8 @@ class Description:
         place = self.directory / one
         return place.exists() and os.path.samefile(place, self.kept / one)
 
-    def _files(self, root: Path) -> list[Path]:
-        """Return the files of the description below a folder, relative to it, in order."""
-        found = [path for part in PARTS for path in (root / part, *sorted((root / part).rglob("*")))]
-        relative = [path.relative_to(root) for path in found if path.is_file() and "__pycache__" not in path.parts]
-        return [one for one in relative if one != self._live]
+
+def files_of(root: Path) -> list[Path]:
+    """Return the files of a description below a folder, relative to it, in order."""
+    found = [path for part in PARTS for path in (root / part, *sorted((root / part).rglob("*")))]
+    return [path.relative_to(root) for path in found if path.is_file() and "__pycache__" not in path.parts]

@@ -217,13 +217,9 @@ class Stack:
         self.images: dict[str, str] = {}
         self.ledger = ledger.LedgerFile(docker.directory)
         self.journal = release.JournalFile(docker.directory)
+        self.description = Description(docker.directory)
         self.entries: list[ledger.Entry] | None = None
         self.release = ""
-
-    @property
-    def description(self) -> Description:
-        """The files that the project is described by; a rollback learns only later which of them is live."""
-        return Description(self.docker.directory, self.parameters["rolling"].get("upstream", ""))
 
     @property
     def database(self) -> Database:
@@ -665,12 +661,12 @@ class Stack:
     def keep_description(self) -> None:
         """Remember the files that describe what runs now, for the next deployment that fails."""
         if not self.module.check_mode:
-            self.description.keep()
+            self.description.keep(self.parameters["rolling"].get("upstream", ""))
 
     def undo_description(self) -> None:
         """Put the files back that describe what runs, unless something runs by the new ones or is about to."""
-        if self.module.check_mode or self.journal.path.exists():
-            return  # whoever undoes or finishes that release does this as well
+        if self.module.check_mode:
+            return
         try:
             self.description.put_back()
         except OSError as error:

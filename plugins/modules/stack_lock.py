@@ -12,6 +12,8 @@ description:
   - Holds a project for a run of a play, so that a second one is refused before it changes anything.
   - Between two modules of a run nothing runs on the host that could hold anything. The run is then believed to go on
     for 30 seconds; after that, or at once where it died within a module, the next one takes over and says so.
+  - When it lets others in again, the files that describe the project are put back as what runs was made from them,
+    wherever the run has failed in between.
 options:
   directory:
     description: Folder of the project on the host. It is made where it is missing, to hold the lock.
@@ -62,10 +64,22 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_lock import LockError, StackLock
 
 # Seconds that the healer is waited for, which may be repairing what an interrupted run left
 HEALER_PATIENCE = 60
+
+
+def put_back(module: AnsibleModule, directory: Path) -> None:
+    """Put back the files of what runs; after a run that succeeded these are the files that are there."""
+    try:
+        found = Description(directory).put_back()
+    except OSError as error:
+        module.warn(f"the files of the release that serves could not all be put back: {error}")
+    else:
+        if found:
+            module.warn(f"put back as the containers were made from them: {', '.join(found)}")
 
 
 def main() -> None:
@@ -87,7 +101,8 @@ def main() -> None:
     directory.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
         with lock.held(release=free, patience=HEALER_PATIENCE):
-            pass
+            if free:
+                put_back(module, directory)
     except LockError as error:
         # Who is refused has nothing to let go of
         if free:

@@ -31,8 +31,8 @@ def texts(directory: Path) -> dict[str, str]:
 def described(tmp_path: Path) -> Description:
     """Return the description of a project that runs."""
     write(tmp_path, FILES)
-    found = Description(tmp_path, LIVE)
-    found.keep()
+    found = Description(tmp_path)
+    found.keep(LIVE)
     return found
 
 
@@ -75,7 +75,7 @@ def test_what_something_runs_by_is_not_undone(described: Description) -> None:
 
 def test_the_last_that_was_kept_comes_back(described: Description) -> None:
     write(described.directory, {"compose.yml": "two"})
-    described.keep()
+    described.keep(LIVE)
     write(described.directory, {"compose.yml": "three"})
     described.put_back()
     assert texts(described.directory)["compose.yml"] == "two"
@@ -83,13 +83,13 @@ def test_the_last_that_was_kept_comes_back(described: Description) -> None:
 
 def test_keeping_the_same_files_again_touches_nothing(described: Description) -> None:
     before = described.kept.stat()
-    described.keep()
+    described.keep(LIVE)
     assert (described.kept.stat().st_ino, described.kept.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_a_file_that_is_wanted_no_more_is_forgotten(described: Description) -> None:
     (described.directory / ".env").unlink()
-    described.keep()
+    described.keep(LIVE)
     assert not (described.kept / ".env").exists()
     described.put_back()
     assert not (described.directory / ".env").exists()
@@ -103,14 +103,23 @@ def test_what_an_interrupted_run_left_is_in_nobodys_way(described: Description) 
     described.put_back()
     assert texts(described.directory) == FILES
     write(described.directory, {"compose.yml": "three"})
-    described.keep()
+    described.keep(LIVE)
     assert (described.kept / "compose.yml").read_text() == "three"
     assert sorted(path.name for path in described.directory.iterdir()) == [FOLDER, ".env", "compose.yml", "infra"]
 
 
+def test_a_release_that_was_left_unfinished_comes_first(described: Description) -> None:
+    write(described.directory, {"compose.yml": "two"})
+    journal = described.directory / ".release"
+    journal.touch()
+    assert described.put_back() == []
+    journal.unlink()
+    assert described.put_back() == ["compose.yml"]
+
+
 def test_a_project_that_never_ran_has_nothing_to_put_back(tmp_path: Path) -> None:
     write(tmp_path, FILES)
-    assert Description(tmp_path, LIVE).put_back() == []
+    assert Description(tmp_path).put_back() == []
 
 
 def test_nobody_else_reads_the_names(described: Description) -> None:

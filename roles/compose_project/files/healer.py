@@ -184,23 +184,25 @@ def untimed(_name: str) -> Iterator[None]:
 
 
 def recover(project: str, directory: Path, command: str) -> bool:
-    """Undo or finish a release that was interrupted, so that one release serves; tell whether none is left."""
+    """Undo or finish a deployment that was interrupted, so that one release serves; tell whether none is left."""
     journal = release.JournalFile(directory)
-    if not journal.path.exists():
-        return True
     lock = stack_lock.StackLock(directory, stack_lock.HEALER, stack_lock.HEALER)
+    done = ""
     try:
-        stack = json.loads((directory / "infra/stack.json").read_text())
-        world = rolling.DockerWorld(
-            DockerCli(Runner(), project, str(directory)), rolling.Plan(**stack["rolling"]), stack["timeout"]
-        )
+        holder = lock.holder()
+        if not journal.path.exists() and not (holder and holder.working):
+            return True
         with lock.held(release=True):
-            done = release.Release(world, journal, untimed).recover()
-            files = description.Description(directory, world.plan.upstream)
-            if done == release.UNDONE:
-                files.put_back()
-            elif done == release.FINISHED:
+            if journal.path.exists():
+                stack = json.loads((directory / "infra/stack.json").read_text())
+                docker_cli = DockerCli(Runner(), project, str(directory))
+                world = rolling.DockerWorld(docker_cli, rolling.Plan(**stack["rolling"]), stack["timeout"])
+                done = release.Release(world, journal, untimed).recover()
+            files = description.Description(directory)
+            if done == release.FINISHED:
                 files.forget()
+            elif files.put_back() and not done:
+                done = "put back the files of the release that serves"
     except stack_lock.LockError:
         return True  # a deployment has begun, and does it itself
     except (release.ReleaseError, DockerError, OSError, ValueError, KeyError, TypeError) as error:
