@@ -193,15 +193,15 @@ def recover(project: str, directory: Path, command: str) -> bool:
         if not journal.path.exists() and not (holder and holder.working):
             return True
         with lock.held(release=True):
+            files = description.Description(directory)
             if journal.path.exists():
                 stack = json.loads((directory / "infra/stack.json").read_text())
-                docker_cli = DockerCli(Runner(), project, str(directory))
-                world = rolling.DockerWorld(docker_cli, rolling.Plan(**stack["rolling"]), stack["timeout"])
+                plan = rolling.Plan(**stack["rolling"])
+                world = rolling.DockerWorld(DockerCli(Runner(), project, str(directory)), plan, stack["timeout"])
                 done = release.Release(world, journal, untimed).recover()
-            files = description.Description(directory)
-            if done == release.FINISHED:
-                files.forget()
-            elif files.put_back() and not done:
+                if done == release.FINISHED:
+                    files.keep(plan.upstream)
+            if files.put_back() and not done:
                 done = "put back the files of the release that serves"
     except stack_lock.LockError:
         return True  # a deployment has begun, and does it itself
