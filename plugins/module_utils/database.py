@@ -40,12 +40,14 @@ class Database:
         """Bring roles, their passwords and the owner of the database to their described state, all or none of it.
 
         Parameters:
-            passwords: by role, at least one.
+            passwords: by role; without any, nothing is looked at.
             actions: what is done is added here before it is done, so that a failure tells of it too.
             check_mode: only tell.
 
         Raises DockerError when the server does not answer or refuses a statement.
         """
+        if not passwords:
+            return
         state = json.loads(self.sql(stack_plan.roles_query(passwords, self._description["name"])))
         statements = stack_plan.role_statements(self._description, passwords, state)
         actions += [said for said, _sql in statements]

@@ -573,9 +573,9 @@ class Stack:
 
     def reconcile_roles(self, containers: list[stack_plan.Container]) -> None:
         """Bring database roles and passwords to their described state; in check mode only where the server runs."""
-        check_mode, passwords = self.module.check_mode, self.parameters["database_passwords"]
-        if self.parameters["database"] and passwords and (not check_mode or self.database.serves(containers)):
-            self.database.reconcile(passwords, self.actions, check_mode=check_mode)
+        check_mode = self.module.check_mode
+        if self.parameters["database"] and (not check_mode or self.database.serves(containers)):
+            self.database.reconcile(self.parameters["database_passwords"], self.actions, check_mode=check_mode)
 
     def migrate(self, migration: dict[str, Any]) -> None:
         """Bring the schema up to date in a container of the new image, while the old code still serves."""
