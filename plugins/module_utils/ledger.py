@@ -47,6 +47,7 @@ class Entry:
     ``release`` is its id: the time of the entry in UTC, so that ids sort as the releases came. ``images`` are by
     service, ``sources`` (a commit, or the hash of the files) by name of the source. ``schema`` is the revision that
     the database was at, none where nothing tells. ``cause`` says why it failed, ``target`` the release gone back to.
+    ``configuration`` is Compose's hash of how its containers were described, by service; empty in older entries.
     """
 
     release: str
@@ -58,6 +59,7 @@ class Entry:
     schema: str | None = None
     cause: str = ""
     target: str = ""
+    configuration: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def served(self) -> bool:
@@ -110,6 +112,7 @@ def _entry(data: Mapping[str, Any]) -> Entry:
         schema=None if schema is None else _text(schema),
         cause=_text(data["cause"]),
         target=_text(data["target"]),
+        configuration={_text(service): _text(hash_) for service, hash_ in data.get("configuration", {}).items()},
     )
 
 
@@ -184,6 +187,16 @@ def strangers(entries: Iterable[Entry], running: Mapping[str, Image]) -> dict[st
     """Return those of the running images that no entry names: built or started by hand."""
     known = {image for entry in entries for image in entry.ids.values()}
     return {service: image for service, image in running.items() if image.id not in known}
+
+
+def has_served(entries: Iterable[Entry], images: Mapping[str, Image], configuration: Mapping[str, str]) -> bool:
+    """Tell whether the same images, described in the same way, have been in service before.
+
+    Older entries do not say how theirs were described.
+    """
+    ids = {service: image.id for service, image in images.items()}
+    known = [entry for entry in entries if entry.served and entry.configuration]
+    return any(entry.ids == ids and entry.configuration == configuration for entry in known)
 
 
 def select(entries: Sequence[Entry], release: str, running: Mapping[str, str]) -> Entry:

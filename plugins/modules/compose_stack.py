@@ -215,6 +215,8 @@ class Stack:
         self.seconds: dict[str, float] = {}
         self.releases: dict[str, str] = {}
         self.images: dict[str, str] = {}
+        self.configuration: dict[str, str] = {}
+        self.served_before = self.parameters["rollback"] is not None
         self.ledger = ledger.LedgerFile(docker.directory)
         self.journal = release.JournalFile(docker.directory)
         self.description = Description(docker.directory)
@@ -370,6 +372,9 @@ class Stack:
         containers = self.clean(self.docker.containers())
         self.record_strangers(containers)
         wanted = self.wanted(model, containers)
+        application = self.application()
+        self.configuration = {one.service: one.config_hash for one in wanted if one.service in application}
+        self.served_before |= ledger.has_served(self.entries or [], self.release_images(), self.configuration)
         todo = stack_plan.changes(wanted, containers)
         migration = self.parameters["migration"]
         of = migration.get("of")
@@ -532,8 +537,8 @@ class Stack:
         if not self.parameters["rolling"]:
             return None
         plan = rolling.Plan(**self.parameters["rolling"])
-        if self.parameters["rollback"] is not None:
-            plan = dataclasses.replace(plan, settle=0)  # it has served before, and somebody waits for it
+        if self.served_before:
+            plan = dataclasses.replace(plan, settle=0)  # there is nothing new to see, and somebody waits for it
         return rolling.DockerWorld(self.docker, plan, self.parameters["timeout"])
 
     def recover(self) -> None:
@@ -700,6 +705,7 @@ class Stack:
             schema=self.schema(),
             cause=cause,
             target=target.release if target else "",
+            configuration={} if outcome == ledger.UNMANAGED else self.configuration,
         )
         self.entries = ledger.append(entries, entry, self.parameters["keep"])
         self.ledger.write(self.entries)

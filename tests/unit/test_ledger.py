@@ -44,6 +44,7 @@ whole_entries = st.builds(
     schema=st.none() | texts,
     cause=texts,
     target=texts,
+    configuration=st.dictionaries(texts, texts),
 )
 whole_ledgers = st.lists(whole_entries, max_size=5, unique_by=lambda one: one.release).map(
     lambda found: sorted(found, key=lambda one: one.release)
@@ -243,3 +244,31 @@ class TestTable:
     def test_a_commit_is_short_and_says_that_it_was_changed(self) -> None:
         changed = replace(A, sources={"backend": "0123456789abcdef0123-dirty"})
         assert ledger.rows([changed], {})[1][2] == "0123456789ab-dirty"
+
+
+HASHES = {"backend": "aa", "nginx": "bb"}
+
+
+@pytest.mark.parametrize(
+    ("written", "configuration", "served"),
+    [
+        (replace(A, configuration=HASHES), HASHES, True),
+        (replace(back(4, A), configuration=HASHES), HASHES, True),
+        (replace(A, configuration=HASHES), {**HASHES, "backend": "cc"}, False),
+        (replace(A, configuration=HASHES, outcome=ledger.FAILED), HASHES, False),
+        (replace(A, configuration=HASHES, outcome=ledger.UNMANAGED), HASHES, False),
+        (replace(B, configuration=HASHES), HASHES, False),
+        (A, HASHES, False),
+        (A, {}, False),
+    ],
+)
+def test_only_the_same_images_in_the_same_configuration_have_served(
+    written: Entry, configuration: dict[str, str], served: bool
+) -> None:
+    assert ledger.has_served([C, written], A.images, configuration) is served
+
+
+def test_an_entry_of_an_older_version_says_nothing_of_its_configuration() -> None:
+    document = json.loads(ledger.serialise([A]))
+    del document["releases"][0]["configuration"]
+    assert ledger.parse(json.dumps(document)) == [A]
