@@ -73,7 +73,7 @@ class Load:
                 if not await self._ask(*streams, method, path):
                     streams = None
             except (OSError, EOFError) as error:
-                self.failures.append(f"{method} {path}: {error!r}")
+                self._fail(method, path, repr(error))
                 streams = None
             await asyncio.sleep(pause)
 
@@ -95,7 +95,8 @@ class Load:
                 return
             text = f"{self.web.user.name} {number}"
             body = json.dumps({"text": text}).encode()
-            fields = {**self.web.user.bearer(), "Content-Type": "application/json"}
+            # In a thread: signing in again would hold up all the other clients
+            fields = {**await asyncio.to_thread(self.web.user.bearer), "Content-Type": "application/json"}
             try:
                 streams = await asyncio.open_connection(self.web.address, self.web.port)
                 before = len(self.failures)
@@ -103,7 +104,7 @@ class Load:
                 if len(self.failures) == before:
                     self.rows.append(text)
             except (OSError, EOFError) as error:
-                self.failures.append(f"POST /api/notes: {error!r}")
+                self._fail("POST", "/api/notes", repr(error))
             await asyncio.sleep(ROW_PAUSE)
 
     async def _alone(self, path: str) -> None:
@@ -111,7 +112,7 @@ class Load:
             reader, writer = await asyncio.open_connection(self.web.address, self.web.port)
             await self._ask(reader, writer, "GET", path, last=True)
         except (OSError, EOFError) as error:
-            self.failures.append(f"GET {path}: {error!r}")
+            self._fail("GET", path, repr(error))
 
     async def _ask(
         self,
@@ -138,11 +139,15 @@ class Load:
         if status < 300:
             self._count(got.get("x-release", ""))
         else:
-            self.failures.append(f"{time.strftime('%H:%M:%S')} {method} {path}: {status}")
+            self._fail(method, path, str(status))
         if last or got.get("connection") == "close":
             writer.close()
             return False
         return True
+
+    def _fail(self, method: str, path: str, cause: str) -> None:
+        """Take note of a request without a good answer."""
+        self.failures.append(f"{time.strftime('%H:%M:%S')} {method} {path}: {cause}")
 
     def _count(self, release: str) -> None:
         """Take note of an answer."""
@@ -167,7 +172,7 @@ class Load:
             except ConnectionClosed as closed:
                 self.closed.append(closed.rcvd.code if closed.rcvd else None)
             except (OSError, EOFError, InvalidHandshake) as error:
-                self.failures.append(f"websocket: {error!r}")
+                self._fail("GET", "/api/ws/echo", repr(error))
 
 
 @contextmanager

@@ -267,7 +267,9 @@ def compare(stack: Stack, rows: Rows, deployer: Deployer, web: Web, releases: in
     rows.add(
         "p99 at 30 % of capacity, during a release", during, "ms", beside="steady", other=steady, goal=Goal("÷", 1.5)
     )
+    lost = [f"Failed: {'; '.join(load.failures[:5])}."] if load.failures else []
     return [
+        *lost,
         "Load: keep-alive clients that never retry, half of them POST, with and without pauses, one connection a "
         "request, 5-second answers, websockets. The single releases have the clients with pauses alone.",
         "The times are those of the whole way: Ansible's start on the machine that deploys, the comparison of host and "
