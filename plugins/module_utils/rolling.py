@@ -32,8 +32,9 @@ SERVER = "gunicorn"
 # process or two, which takes from the users' requests
 POLL, WATCH = 0.1, 0.5
 ALONE = "max_fails=0"
-# Seconds after which nginx has looked a name up again (resolver … valid=2s), so that it knows who is gone
-LOOKED_UP = 2.5
+# Seconds after which nginx has looked a name up again, so that it knows who is gone: with `resolver … valid=1s` it asks
+# every two. A request to a dead address is lost where nginx learns of that while it waits for the connection
+LOOKED_UP = 3.0
 # Tries that a question gets, and seconds between two of them
 TRIES, PAUSE = 5, 0.4
 CONFIGURATION = "/run/nginx/nginx.conf"

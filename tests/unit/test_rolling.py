@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -105,3 +107,10 @@ def test_without_a_plan_compose_does_it() -> None:
 )
 def test_what_the_front_door_is_asked_a_container_is_asked_at_its_own_ports(url: str, asked: str) -> None:
     assert rolling.at("172.18.0.9", url) == asked
+
+
+def test_nginx_has_looked_up_who_is_gone_before_it_goes_by_the_name_again() -> None:
+    # nginx counts in whole seconds: what is valid for one is asked for anew after two
+    template = (Path(__file__).parents[2] / "roles/nginx_frontend/templates/nginx.conf.j2").read_text()
+    (valid,) = re.findall(r"resolver \S+ valid=(\d+)s", template)
+    assert rolling.LOOKED_UP >= int(valid) + 1 + 0.5
