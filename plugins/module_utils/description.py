@@ -66,7 +66,7 @@ class Description:
         """
         if (self.directory / release.FILE).exists():
             return []
-        differing = [one for one in files_of(self.kept) if not self._same(one)]
+        differing = self.differing()
         for one in differing:
             place = self.directory / one
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -75,6 +75,10 @@ class Description:
             os.link(self.kept / one, staged)
             staged.replace(place)
         return [str(one) for one in differing]
+
+    def differing(self) -> list[Path]:
+        """Return the remembered files, relative to the folder, that are not in their places any more."""
+        return [one for one in files_of(self.kept) if not self._same(one)]
 
     def _same(self, one: Path) -> bool:
         place = self.directory / one

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import json
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from ansible_collections.fullstack.docker.plugins.module_utils import stack_lock
+from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
 
 PATH = Path(__file__).parents[2] / "roles/compose_project/files/healer.py"
 spec = importlib.util.spec_from_file_location("healer", PATH)
@@ -125,3 +130,31 @@ def test_a_certificate_that_ends_soon_is_seen(tmp_path: Path, days: int, soon: b
 
 def test_no_certificate_does_not_end(tmp_path: Path) -> None:
     assert not healer.certificate_ends_soon(tmp_path / "certificate.pem")
+
+
+def died(directory: Path) -> Path:
+    """Leave the lock of a deployment that died at work, over a project whose files are remembered."""
+    (directory / "compose.yml").write_text("serves")
+    Description(directory).keep("")
+    lock = directory / stack_lock.FILE
+    holder = stack_lock.Holder("x", "jo@laptop", since=1.0, renewed=1.0, pid=1, working=True)
+    lock.write_text(json.dumps(asdict(holder)))
+    return lock
+
+
+def test_the_files_that_a_dead_deployment_wrote_are_taken_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = died(tmp_path)
+    (tmp_path / "compose.yml").unlink()
+    (tmp_path / "compose.yml").write_text("never served")
+    assert healer.recover("shop", tmp_path, "")
+    assert (tmp_path / "compose.yml").read_text() == "serves"
+    assert "put back the files" in capsys.readouterr().out
+    assert not lock.read_text().strip()
+
+
+def test_a_dead_deployment_that_wrote_nothing_is_left_for_the_next_one_to_tell_of(tmp_path: Path) -> None:
+    lock = died(tmp_path)
+    assert healer.recover("shop", tmp_path, "")
+    assert "jo@laptop" in lock.read_text()

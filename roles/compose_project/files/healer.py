@@ -187,13 +187,14 @@ def recover(project: str, directory: Path, command: str) -> bool:
     """Undo or finish a deployment that was interrupted, so that one release serves; tell whether none is left."""
     journal = release.JournalFile(directory)
     lock = stack_lock.StackLock(directory, stack_lock.HEALER, stack_lock.HEALER)
+    files = description.Description(directory)
     done = ""
     try:
         holder = lock.holder()
-        if not journal.path.exists() and not (holder and holder.working):
+        # The next deployment tells of one that died and left nothing
+        if not journal.path.exists() and not (holder and holder.working and files.differing()):
             return True
         with lock.held(release=True):
-            files = description.Description(directory)
             if journal.path.exists():
                 stack = json.loads((directory / "infra/stack.json").read_text())
                 plan = rolling.Plan(**stack["rolling"])
