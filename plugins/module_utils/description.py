@@ -40,7 +40,8 @@ class Description:
         if files == kept and all(os.path.samefile(self.directory / one, self.kept / one) for one in files):
             return
         staged = self.kept.with_name(f"{FOLDER}.new")
-        shutil.rmtree(staged, ignore_errors=True)
+        if staged.exists():
+            shutil.rmtree(staged)
         staged.mkdir(mode=0o700)
         for one in files:
             (staged / one).parent.mkdir(parents=True, exist_ok=True)
