@@ -54,10 +54,18 @@ class Description:
         if self.kept.exists():
             shutil.rmtree(self.kept)
 
-    def put_back(self) -> list[str]:
+    def text(self, one: str) -> str:
+        """Return what a remembered file says, empty where it is not remembered."""
+        path = self.kept / one
+        return path.read_text() if path.exists() else ""
+
+    def put_back(self, *, within_release: bool = False) -> list[str]:
         """Bring the remembered files back, where some are remembered; files that came in between stay.
 
         A release that was left unfinished comes first: only its end tells by which files anything runs.
+
+        Parameters:
+            within_release: it is that release which asks, as it is undone.
 
         Returns:
             The paths of those that differed.
@@ -65,7 +73,7 @@ class Description:
         Raises:
             OSError: they cannot be linked.
         """
-        if (self.directory / release.FILE).exists():
+        if not within_release and (self.directory / release.FILE).exists():
             return []
         differing = self.differing()
         for one in differing:

@@ -1,11 +1,13 @@
 """The state machine of a release: containers are replaced under traffic, and a bad release is undone.
 
-    pin → start → health → smoke → switch → verify → drain → retire
+    pin → start → health → smoke → switch → verify → (front door) → drain → retire
 
 Until ``verify`` is over, the release can be undone: the new containers go, and those that served before serve on.
-After it, it is only finished. Which of the two holds stands in a journal on disk, written before each step, so that
-a run that was killed, or a host that was switched off, at any moment leaves something that ``recover`` can bring to one
-consistent release. All that touches the host is behind ``World``; this module itself has no I/O but the journal.
+The same holds for ``front door``, a step that is there only where the front door itself is replaced: the backend is
+found good under the one that serves, and only then that one gives way. After it, a release is only finished. Which of
+the two holds stands in a journal on disk, written before each step, so that a run that was killed, or a host that was
+switched off, at any moment leaves something that ``recover`` can bring to one consistent release.
+All that touches the host is behind ``World``; this module itself has no I/O but the journal.
 Standard library only: the healer uses it on the host.
 """
 
@@ -37,6 +39,7 @@ class Step(str, Enum):
     SMOKE = "smoke"
     SWITCH = "switch"
     VERIFY = "verify"
+    DOOR = "front door"
     DRAIN = "drain"
     RETIRE = "retire"
 
@@ -54,14 +57,16 @@ class ReleaseError(RuntimeError):
 class Journal:
     """What has to be known to undo or finish a release.
 
-    ``old`` are the ids of the containers that served before, by service, ``replaced`` the services that get new ones,
-    ``images`` what the moving tags named before, by name.
+    ``old`` are the ids of the containers that served before, by service, ``replaced`` the services that get new ones
+    under traffic, ``images`` what the moving tags named before, by name. ``door`` says that the front door is replaced
+    too, and with it the proxy in its network namespace.
     """
 
     step: Step
     replaced: tuple[str, ...]
     old: Mapping[str, Sequence[str]]
     images: Mapping[str, str] = field(default_factory=dict)
+    door: bool = False
 
 
 def parse(text: str) -> Journal:
@@ -79,6 +84,7 @@ def parse(text: str) -> Journal:
             replaced=tuple(str(service) for service in data["replaced"]),
             old={str(service): [str(one) for one in ids] for service, ids in data["old"].items()},
             images={str(name): str(image) for name, image in data["images"].items()},
+            door=bool(data.get("door", False)),  # an earlier version wrote none
         )
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ReleaseError(f"it is no journal ({type(error).__name__}: {error})") from None
@@ -125,6 +131,7 @@ class World(Protocol):
 
     proxy: str
     backend: str
+    door: str
 
     def containers(self, service: str) -> list[str]:
         """Return the ids of a service's containers, running or not."""
@@ -154,7 +161,16 @@ class World(Protocol):
         """Start the new nginx where no user reaches it, and ask it for the page."""
 
     def verify(self) -> None:
-        """Ask through the front door, as users do."""
+        """Ask through the front door that serves, as users do."""
+
+    def replace_door(self) -> None:
+        """Put a new front door and proxy in the place of those that serve, and ask through it; users meet a gap."""
+
+    def restore_door(self, old: Sequence[str]) -> None:
+        """Have front door and proxy as they were before, unless the containers of then are there still."""
+
+    def complete_door(self) -> None:
+        """Start what there is not of front door and proxy, as they are described now."""
 
     def retire_proxies(self, ids: Sequence[str]) -> None:
         """Tell nginx containers to take nothing new and to finish what they have begun."""
@@ -186,21 +202,27 @@ class Release:
         old: Mapping[str, Sequence[str]],
         images: Mapping[str, str],
         previous: Mapping[str, str],
+        *,
+        door: bool = False,
     ) -> None:
         """Replace the containers of services by new ones.
 
         Parameters:
             replaced: the services, ``backend``, ``proxy`` or both.
-            old: ids of their containers and of those of the backend that serve now, by service.
+            old: ids of their containers and of those of the backend that serve now, by service; with ``door`` also of
+                those of the front door and the proxy.
             images: what the moving tags name from now on, by name.
             previous: what they name until now.
+            door: replace the front door and the proxy as well, once the backend was found good; ``replaced`` is then
+                the backend or nothing.
 
         Raises:
             ReleaseError: it failed, and what served before serves on. Or it failed after that could be said of it, and
                 the next run finishes it; the journal tells.
         """
         world = self.world
-        journal = Journal(Step.PIN, tuple(replaced), {name: list(ids) for name, ids in old.items()}, dict(previous))
+        kept = {name: list(ids) for name, ids in old.items()}
+        journal = Journal(Step.PIN, tuple(replaced), kept, dict(previous), door)
         backends = world.alive(old[world.backend])
         try:
             with self._enter(journal, Step.PIN):
@@ -208,7 +230,7 @@ class Release:
                 world.pin(backends)
             if world.backend in replaced:
                 backends = self._backends_beside(journal)
-            if world.proxy in replaced:
+            if door or world.proxy in replaced:
                 with self._enter(journal, Step.SMOKE):
                     world.rehearse()
             with self._enter(journal, Step.SWITCH):
@@ -219,6 +241,9 @@ class Release:
                     world.health(self._new(journal, world.proxy))
             with self._enter(journal, Step.VERIFY):
                 world.verify()
+            if door:
+                with self._enter(journal, Step.DOOR):
+                    world.replace_door()
         except ReleaseError:
             self._undo(self._read(journal))
             raise
@@ -256,6 +281,10 @@ class Release:
         """Remove the new containers; those that served before serve on."""
         world = self.world
         world.name_images(journal.images)
+        if journal.step is Step.DOOR:
+            # The old backends come first: whoever is let in again has to meet them
+            world.pin(world.alive(self._old(journal, world.backend)))
+            world.restore_door([*self._old(journal, world.door), *self._old(journal, world.proxy)])
         proxies = self._new(journal, world.proxy)
         if proxies:
             world.retire_proxies(proxies)
@@ -263,7 +292,7 @@ class Release:
         backends = self._new(journal, world.backend)
         world.pin(world.alive(self._old(journal, world.backend)))
         # From the switch on they may be answering users
-        met_users = journal.step in (Step.SWITCH, Step.VERIFY)
+        met_users = journal.step in (Step.SWITCH, Step.VERIFY, Step.DOOR)
         if backends and met_users:
             world.close_websockets(backends)
             world.drain()
@@ -280,6 +309,8 @@ class Release:
         with self._enter(journal, Step.DRAIN):
             if not pinned:
                 world.pin(world.alive(serving))
+                if journal.door:
+                    world.complete_door()
             if world.proxy in journal.replaced:
                 world.retire_proxies(world.alive(self._old(journal, world.proxy)))
             # Whoever is told to come back meets the new ones: the old take nothing new

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 from ansible_collections.fullstack.docker.plugins.module_utils.release import ReleaseError
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
@@ -37,6 +38,9 @@ ALONE = "max_fails=0"
 LOOKED_UP = 3.0
 # Tries that a question gets, and seconds between two of them
 TRIES, PAUSE = 5, 0.4
+# Seconds that requests in flight get while a front door is replaced, and that nginx gets to come up behind the new one:
+# it has been tried before
+DOOR_GRACE, DOOR_PATIENCE = 3, 20
 CONFIGURATION = "/run/nginx/nginx.conf"
 DAY = 86400.0
 
@@ -124,14 +128,32 @@ def takes_traffic(container: Container) -> bool:
     return container.running and container.health != "unhealthy"
 
 
-def rollable(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container]) -> list[str]:
-    """Return the services that can be replaced under traffic: changed, serving now, behind a front door that stays."""
-    if plan is None or plan.front_door in todo:
-        return []
+def serves(plan: Plan, before: Sequence[Container]) -> bool:
+    """Tell whether users get answers: front door, proxy and backend take traffic."""
     serving = {container.service for container in before if takes_traffic(container)}
-    if plan.proxy not in serving or plan.backend not in serving or plan.front_door not in serving:
+    return {plan.proxy, plan.backend, plan.front_door} <= serving
+
+
+def replaces_door(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container]) -> bool:
+    """Tell whether a front door that serves has to give way to another one."""
+    return plan is not None and todo.get(plan.front_door, "").startswith("recreate") and serves(plan, before)
+
+
+def rollable(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container]) -> list[str]:
+    """Return the services that can be replaced under traffic: changed, and serving now.
+
+    The proxy lives in the network namespace of the front door: where that one is replaced, the proxy goes with it.
+    """
+    if plan is None or not serves(plan, before):
         return []
-    return [service for service in (plan.backend, plan.proxy) if todo.get(service, "").startswith("recreate")]
+    services = [plan.backend] if plan.front_door in todo else [plan.backend, plan.proxy]
+    return [service for service in services if todo.get(service, "").startswith("recreate")]
+
+
+def shared(urls: Sequence[str], others: Sequence[str]) -> list[str]:
+    """Return those of the URLs whose path one of the others has too."""
+    paths = {urllib.parse.urlsplit(url).path for url in others}
+    return [url for url in urls if urllib.parse.urlsplit(url).path in paths]
 
 
 def outdated(ages: Mapping[str, float], days: float) -> list[str]:
@@ -179,11 +201,21 @@ def fetch(url: str, host: str, timeout: float) -> str:
 class DockerWorld:
     """The World of a release, by the commands of Docker. Its failures carry the last log lines of what failed."""
 
-    def __init__(self, docker: DockerCli, plan: Plan, timeout: int) -> None:
+    def __init__(self, docker: DockerCli, plan: Plan, timeout: int, serving: Plan | None = None) -> None:
+        """Prepare for one release.
+
+        Parameters:
+            docker: commands for the project.
+            plan: what the project says of its front.
+            timeout: seconds that services get to become healthy.
+            serving: what it said of the front door that serves, where that one is going to be replaced.
+        """
         self.docker = docker
         self.plan = plan
         self.proxy = plan.proxy
         self.backend = plan.backend
+        self.door = plan.front_door
+        self._serving = serving or plan
         self._timeout = timeout
         self._file: Path = docker.directory / plan.upstream
 
@@ -220,12 +252,13 @@ class DockerWorld:
         scale = [f"--scale={name}={count}" for name, count in counts.items()]
         self._try(lambda: self.docker.compose(*up, *scale, service), lambda: self._strangers(service, old))
 
-    def health(self, ids: Sequence[str]) -> None:
+    def health(self, ids: Sequence[str], timeout: float | None = None) -> None:
         """Wait until all of the containers are healthy; raise as soon as one of them is lost."""
-        end = time.monotonic() + self._timeout
+        granted = timeout or self._timeout
+        end = time.monotonic() + granted
         while not self._healthy(ids):
             if time.monotonic() > end:
-                raise self._failure(f"waited {self._timeout} s for it to become healthy", ids)
+                raise self._failure(f"waited {granted} s for it to become healthy", ids)
             time.sleep(POLL)
 
     def smoke(self, backends: Sequence[str]) -> None:
@@ -257,9 +290,42 @@ class DockerWorld:
         self._rehearse([f"http://localhost{path}" for path in self.plan.pages])
 
     def verify(self) -> None:
-        """Ask through the front door, as users do."""
+        """Ask through the front door that serves, as users do."""
+        self._ask_everyone(shared(self._serving.verify, self.plan.verify), self._serving.verify_host)
+
+    def replace_door(self) -> None:
+        """Put a new front door and proxy in the place of those that serve, and ask through it; users meet a gap."""
+        self._renew_door()
+        self._ask_everyone(self.plan.verify, self.plan.verify_host)
+
+    def restore_door(self, old: Sequence[str]) -> None:
+        """Have front door and proxy as they were before, unless the containers of then are there still."""
+        Description(self.docker.directory).put_back(within_release=True)
+        if not set(old) <= {one.id for one in self._all() if one.running}:
+            self._renew_door()
+
+    def complete_door(self) -> None:
+        """Start what there is not of front door and proxy, as they are described now."""
+        # Not --no-deps, as in `start`, but the backends as they are
+        up = ["--progress", "quiet", "up", "--detach", "--no-build", "--no-recreate"]
+        scale = f"--scale={self.backend}={len(self._of(self.backend))}"
+        self._try(lambda: self.docker.compose(*up, scale, self.door, self.proxy), self._proxies)
+        self.health(self.containers(self.proxy), DOOR_PATIENCE)
+
+    def _renew_door(self) -> None:
+        """Remove front door and proxy, and start them as they are described now."""
+        for service in (self.proxy, self.door):
+            ids = self.containers(service)
+            if ids:
+                # The port stays closed until the door is gone: requests in flight get a moment, and no more
+                self._try(lambda: self.docker.run(["stop", f"--time={DOOR_GRACE}", *ids]))  # noqa: B023 - called at once
+                self._try(lambda: self.docker.run(["rm", "--force", *ids]))  # noqa: B023 - called at once
+        self.complete_door()
+
+    def _ask_everyone(self, urls: Sequence[str], host: str) -> None:
+        """Ask through the front door; the logs of whoever may have answered tell of what is wrong."""
         everyone = [one.id for one in self._all() if one.service in (self.proxy, self.backend)]
-        self._ask(self.plan.verify, self.plan.verify_host, everyone)
+        self._ask(urls, host, everyone)
 
     def retire_proxies(self, ids: Sequence[str]) -> None:
         """Tell nginx containers to take nothing new and to finish what they have begun."""

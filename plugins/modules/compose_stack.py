@@ -500,23 +500,41 @@ class Stack:
         """Start services and wait for their health."""
         if not services or self.module.check_mode:
             return
-        self.description.forget()
-        self.docker.up(*services, timeout=self.parameters["timeout"], before=containers)
+        try:
+            self.docker.up(*services, timeout=self.parameters["timeout"], before=containers)
+        except DockerError as error:
+            raise DockerError(f"{error}\n{self.bring_back(services, containers)}".strip()) from error
+
+    def bring_back(self, services: list[str], before: list[stack_plan.Container]) -> str:
+        """Start services as they were described before, where they served then; say what came of it."""
+        served = [name for name in services if any(one.service == name and one.serving for one in before)]
+        if not served or not self.description.put_back():
+            return ""
+        try:
+            self.docker.up(*served, timeout=self.parameters["timeout"])
+        except DockerError as error:
+            return f"{' and '.join(served)} could not be brought back either: {error}"
+        return f"{' and '.join(served)} serves again as before"
 
     def bring_up(self, before: list[stack_plan.Container], todo: dict[str, str]) -> None:
         """Bring everything up, under traffic if possible; what fails is undone."""
         previous = self.docker.image_ids(f"{build['image']}:{CURRENT}" for build in self.parameters["builds"])
         moves = self.moves()
+        plan = self.rolling_plan()
+        services, door = rolling.rollable(plan, todo, before), rolling.replaces_door(plan, todo, before)
+        if plan and door:
+            self.actions.append(
+                f"replace {plan.front_door} and {plan.proxy} once the rest is good: nobody is let in for some seconds"
+            )
         if self.module.check_mode:
             return
-        world = self.world()
-        if world and todo.get(world.proxy, "").startswith("recreate"):
+        world = self.world(door=door)
+        if world and (door or todo.get(world.proxy, "").startswith("recreate")):
             world.keep_assets()
-        services = rolling.rollable(world.plan, todo, before) if world else []
-        if world and services:
-            kept = {*services, world.backend}
+        if world and (services or door):
+            kept = {*services, world.backend, *((world.door, world.proxy) if door else ())}
             old = {name: [one.id for one in before if one.service == name] for name in kept}
-            release.Release(world, self.journal, self.step).run(services, old, moves, previous)
+            release.Release(world, self.journal, self.step).run(services, old, moves, previous, door=door)
             previous = {}  # what follows undoes no release that serves
         else:
             self.name_images(moves)
@@ -532,14 +550,34 @@ class Stack:
             self.name_images(previous)
             raise
 
-    def world(self) -> rolling.DockerWorld | None:
-        """Return what replaces containers under traffic, where the project says how."""
+    def rolling_plan(self) -> rolling.Plan | None:
+        """Return how containers are replaced under traffic, where the project says how."""
         if not self.parameters["rolling"]:
             return None
         plan = rolling.Plan(**self.parameters["rolling"])
         if self.served_before:
             plan = dataclasses.replace(plan, settle=0)  # there is nothing new to see, and somebody waits for it
-        return rolling.DockerWorld(self.docker, plan, self.parameters["timeout"])
+        return plan
+
+    def world(self, *, door: bool = False) -> rolling.DockerWorld | None:
+        """Return what replaces containers under traffic, where the project says how.
+
+        Parameters:
+            door: the front door is going to be replaced, so that another one than described serves now.
+        """
+        plan = self.rolling_plan()
+        if plan is None:
+            return None
+        serving = self.plan_before(plan) if door else None
+        return rolling.DockerWorld(self.docker, plan, self.parameters["timeout"], serving)
+
+    def plan_before(self, plan: rolling.Plan) -> rolling.Plan:
+        """Return how the front door is asked that serves; where nothing tells, it is not asked."""
+        try:
+            known = json.loads(self.description.text(DESCRIPTION))["rolling"]
+            return dataclasses.replace(plan, verify=known["verify"], verify_host=known["verify_host"])
+        except (ValueError, KeyError, TypeError):
+            return dataclasses.replace(plan, verify=())
 
     def recover(self) -> None:
         """Undo or finish what a run left that was interrupted while it replaced containers."""

@@ -24,8 +24,8 @@ from ansible_collections.fullstack.docker.plugins.module_utils.release import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-BACKEND, PROXY = "backend", "nginx"
-CHOICES = [(BACKEND,), (PROXY,), (BACKEND, PROXY)]
+BACKEND, PROXY, DOOR = "backend", "nginx", "front_door"
+CHOICES = [(BACKEND,), (PROXY,), (BACKEND, PROXY), (BACKEND, DOOR), (DOOR,)]
 TAG = "app-backend:current"
 
 
@@ -57,6 +57,11 @@ class Host:
     interfere: Callable[[str], None] = lambda _what: None
     proxy: str = PROXY
     backend: str = BACKEND
+    door: str = DOOR
+    described: str = "old"
+    """Which release the files on disk describe: what starts a front door starts that one's."""
+    announced: bool = False
+    """Whether a front door was taken away on purpose, which is a gap that operators are told of."""
     _addresses: int = 0
 
     def add(self, service: str, *, new: bool) -> None:
@@ -87,7 +92,7 @@ class Host:
             self.hurt.append(f"{what}: no backend answers")
         if True in self.reached() and not self.proven:
             self.hurt.append(f"{what}: users meet a release that was not found good")
-        if not self.releases(PROXY):
+        if not self.releases(PROXY) and not self.announced:
             self.hurt.append(f"{what}: the front door leads nowhere")
         self.interfere(f"after {what}")
 
@@ -129,6 +134,31 @@ class Host:
     def verify(self) -> None:
         self.act("verify")
 
+    def replace_door(self) -> None:
+        self.act("take the door away", self._drop_doors)
+        self.act("start the new door", self.add_door)
+        self.act("verify behind the new door")
+
+    def restore_door(self, old: Sequence[str]) -> None:
+        self.act("put the files of the old door back", lambda: setattr(self, "described", "old"))
+        if not set(old) <= set(self.there):
+            self.act("take the door away again", self._drop_doors)
+            self.act("start the old door", self.add_door)
+
+    def complete_door(self) -> None:
+        if not self.containers(DOOR):
+            self.act("start the door that is missing", self.add_door)
+
+    def add_door(self) -> None:
+        for service in (DOOR, PROXY):
+            self.add(service, new=self.described == "new")
+        self.announced = False
+
+    def _drop_doors(self) -> None:
+        for name in [*self.containers(DOOR), *self.containers(PROXY)]:
+            del self.there[name]
+        self.announced = True
+
     def retire_proxies(self, ids: Sequence[str]) -> None:
         self.act("retire proxies")
 
@@ -153,14 +183,19 @@ def serving(replicas: int = 1) -> Host:
     host = Host()
     for _ in range(replicas):
         host.add(BACKEND, new=False)
-    host.add(PROXY, new=False)
+    host.add_door()
     return host
 
 
 def deploy(host: Host, folder: Path, replaced: Sequence[str]) -> None:
     """Make one release."""
-    old = {name: host.containers(name) for name in {*replaced, BACKEND}}
-    Release(host, JournalFile(folder), untimed).run(replaced, old, {TAG: "new"}, dict(host.tags))
+    door = DOOR in replaced
+    services = [service for service in replaced if service != DOOR]
+    host.described = "new"
+    old = {name: host.containers(name) for name in (BACKEND, PROXY, DOOR)}
+    if not door:
+        old = {name: old[name] for name in {*services, BACKEND}}
+    Release(host, JournalFile(folder), untimed).run(services, old, {TAG: "new"}, dict(host.tags), door=door)
 
 
 def recover(host: Host, folder: Path) -> str:
@@ -189,7 +224,7 @@ def at(number: int, error: type[Exception]) -> Callable[[str], None]:
 
 def one_release_serves(host: Host, folder: Path) -> bool:
     """Tell whether all is as after a release that went through, or as if none had been tried."""
-    kinds = {kind for service in (BACKEND, PROXY) for kind in host.releases(service)}
+    kinds = {kind for service in (BACKEND, PROXY, DOOR) for kind in host.releases(service)}
     named = "new" if True in kinds else "old"
     return host.pinned is None and not JournalFile(folder).path.exists() and host.tags[TAG] == named
 
@@ -203,7 +238,8 @@ def test_a_good_release_replaces_what_it_should_and_hurts_nobody(
     host.proven = BACKEND not in replaced
     deploy(host, tmp_path, replaced)
     assert host.releases(BACKEND) == [BACKEND in replaced] * replicas
-    assert host.releases(PROXY) == [PROXY in replaced]
+    assert host.releases(PROXY) == [PROXY in replaced or DOOR in replaced]
+    assert host.releases(DOOR) == [DOOR in replaced]
     assert host.hurt == []
     assert one_release_serves(host, tmp_path)
 
@@ -213,13 +249,14 @@ def test_every_failure_before_the_verdict_leaves_the_old_release_and_hurts_nobod
     tmp_path: Path, replaced: Sequence[str]
 ) -> None:
     all_moments = moments(replaced, tmp_path)
-    decided = next(number for number, what in enumerate(all_moments) if "after verify" in what)
+    decided = max(number for number, what in enumerate(all_moments) if "after verify" in what)
     for number in range(decided):
         host = serving(2)
         host.interfere = at(number, ReleaseError)
         with pytest.raises(ReleaseError):
             deploy(host, tmp_path, replaced)
-        assert (host.releases(BACKEND), host.releases(PROXY)) == ([False, False], [False]), all_moments[number]
+        assert host.releases(BACKEND) == [False, False], all_moments[number]
+        assert host.releases(PROXY) == host.releases(DOOR) == [False], all_moments[number]
         assert host.hurt == [], all_moments[number]
         assert one_release_serves(host, tmp_path), all_moments[number]
 
@@ -244,8 +281,11 @@ def test_whatever_interrupts_it_is_put_right(
         # After a reboot nobody answers until nginx is told the new addresses, which is what comes first
         assert reboots or host.hurt == [], moment
         assert len(host.releases(BACKEND)) == len(host.releases(PROXY)) == 1, moment
+        assert len(host.releases(DOOR)) == 1, moment
         if set(replaced) == {BACKEND, PROXY}:
             assert host.releases(BACKEND) == host.releases(PROXY), moment
+        if set(replaced) == {BACKEND, DOOR}:
+            assert host.releases(BACKEND) == host.releases(PROXY) == host.releases(DOOR), moment
         assert one_release_serves(host, tmp_path), moment
         assert recover(host, tmp_path) == ""
 
@@ -294,6 +334,7 @@ def test_new_containers_are_kept_where_the_old_ones_are_gone(tmp_path: Path) -> 
         replaced=st.lists(st.text()).map(tuple),
         old=st.dictionaries(st.text(), st.lists(st.text())),
         images=st.dictionaries(st.text(), st.text()),
+        door=st.booleans(),
     )
 )
 def test_a_journal_is_read_as_it_was_written(journal: Journal) -> None:
