@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from own_app.certificates import Authority
+from own_app.certificates import issue
 from release.test_3_bad_releases import sums
 from shared.load import Load, traffic
 from shared.stack import SERVICES, eventually
@@ -25,7 +25,6 @@ CAUSE = "this release is bad"
 ANOTHER_PORT = 8430
 # The same image by another name, as if a new one was pulled
 ANOTHER_DOOR = "registry.lan:5000/fullstack/busybox:again"
-REFUSED = f"nothing answers on port {ANOTHER_PORT}"
 DATA = ("db", "redis")
 
 
@@ -81,7 +80,7 @@ class Kind:
 
 def tls(_stack: Stack, folder: Path) -> dict[str, Any]:
     """Switch TLS on."""
-    issued = Authority.create().issue("localhost")
+    issued = issue("localhost", issue("Authority of this test"))
     (folder / "certificate.pem").write_text(issued.pem)
     return {
         "nginx_frontend_tls": "files",
