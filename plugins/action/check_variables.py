@@ -15,7 +15,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.check_variables i
     Unusable,
     problems,
 )
-from ansible_collections.fullstack.docker.plugins.plugin_utils import secret_rules
+from ansible_collections.fullstack.docker.plugins.plugin_utils import path_rules, secret_rules
 
 VARIABLE_FILES = (".yml", ".yaml", ".json", "")
 # Secrets whose form others decide: keys in PEM
@@ -53,7 +53,7 @@ class ActionModule(ActionBase):
             for name, option in spec.items()
             if name in variables
         }
-        lines = problems(variables, values, specs)
+        lines = [*problems(variables, values, specs), *path_rules.malformed(values)]
         if self._templar.template(variables.get("compose_project_environment", "production")) == "production":
             secrets = {name for spec in specs.values() for name, option in spec.items() if option.get("no_log")}
             known_values = {name: values[name] for name in secrets & values.keys()}

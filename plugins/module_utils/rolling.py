@@ -8,20 +8,20 @@ ends when it has finished what it has begun.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import shutil
 import signal
-import ssl
 import time
 import urllib.parse
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.fullstack.docker.plugins.module_utils import front_check
 from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
 from ansible_collections.fullstack.docker.plugins.module_utils.release import ReleaseError
@@ -38,10 +38,13 @@ ALONE = "max_fails=0"
 LOOKED_UP = 3.0
 # Tries that a question gets, and seconds between two of them
 TRIES, PAUSE = 5, 0.4
+# The same while two nginx share the port
+CHANCE_TRIES, CHANCE_PAUSE = 60, 0.1
 # Seconds that requests in flight get while a front door is replaced, and that nginx gets to come up behind the new one:
 # it has been tried before
 DOOR_GRACE, DOOR_PATIENCE = 3, 20
 CONFIGURATION = "/run/nginx/nginx.conf"
+WORD_FILE = "run/nginx/word.map"
 DAY = 86400.0
 
 
@@ -54,9 +57,10 @@ class Plan:
     follows each address, ``default`` the content of the file between releases, ``drain_signal`` what makes a backend
     close its websockets (empty for one that knows no such signal), ``patience`` seconds that draining may take.
     New backends are asked for ``smoke_paths`` with the Host header ``smoke_host``, and watched for ``settle``
-    seconds. ``verify`` are the URLs asked through the front door by the name ``verify_host``; ``pages`` the
-    paths asked of a new nginx before users meet it. ``assets`` is the folder (below the project's) that keeps the
-    files of ``assets_source`` in earlier images for ``assets_days`` days.
+    seconds. ``verify`` are the pages asked for through the front door by the name ``verify_host``, with all that they
+    name; ``answered`` the URLs that a replica has to answer there, and well, ``reached`` those that one has to answer
+    somehow; ``pages`` the paths asked of a new nginx before users meet it. ``assets`` is the folder (below the
+    project's) that keeps the files of ``assets_source`` in earlier images for ``assets_days`` days.
     """
 
     proxy: str
@@ -77,6 +81,14 @@ class Plan:
     assets: str = ""
     assets_source: str = ""
     assets_days: float = 0
+    answered: Sequence[str] = ()
+    reached: Sequence[str] = ()
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Plan:
+        """Return the plan that a deployment left on the host; what a newer one says beside it is passed over."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in said.items() if name in known})
 
 
 @dataclass(frozen=True)
@@ -168,34 +180,7 @@ def outdated(ages: Mapping[str, float], days: float) -> list[str]:
 def at(address: str, url: str) -> str:
     """Return the URL by which a container at an address is asked for what a URL of the front door names."""
     parts = urllib.parse.urlsplit(url)
-    return f"{parts.scheme}://{address}:{443 if parts.scheme == 'https' else 80}{parts.path}"
-
-
-def fetch(url: str, host: str, timeout: float) -> str:
-    """Ask for a URL of this host; return what is wrong with the answer, empty where nothing is.
-
-    The certificate is not looked at: its names are not those of this host.
-    """
-    parts = urllib.parse.urlsplit(url)
-    address, port = str(parts.hostname), parts.port
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        connection = http.client.HTTPSConnection(address, port, timeout=timeout, context=context)
-    else:
-        connection = http.client.HTTPConnection(address, port, timeout=timeout)
-    try:
-        connection.request("GET", parts.path or "/", headers={"Host": host, "User-Agent": "fullstack.docker"})
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        return f"no answer ({type(error).__name__}: {error})"
-    else:
-        return "" if answer.status < 400 else str(answer.status)
-    finally:
-        connection.close()
+    return f"{parts.scheme}://{address}:{443 if parts.scheme == 'https' else 80}{front_check.target(parts)}"
 
 
 class DockerWorld:
@@ -218,6 +203,9 @@ class DockerWorld:
         self._serving = serving or plan
         self._timeout = timeout
         self._file: Path = docker.directory / plan.upstream
+        # The replicas that nginx was pointed at last, and those that are to be next
+        self._pinned: Sequence[str] = ()
+        self._next: Sequence[str] = ()
 
     def containers(self, service: str) -> list[str]:
         """Return the ids of a service's containers, running or not."""
@@ -238,6 +226,7 @@ class DockerWorld:
         """Let nginx send requests to the addresses of these containers, and to no others; none leaves it as it is."""
         if backends:
             self._point(upstream(self._addresses(backends), self.plan))
+            self._pinned = backends
 
     def unpin(self) -> None:
         """Let nginx look the backend's name up again, once it has forgotten those that are gone."""
@@ -270,10 +259,12 @@ class DockerWorld:
             for path in self.plan.smoke_paths
         ]
         end = time.monotonic() + self.plan.settle
-        self._ask(urls, self.plan.smoke_host, backends)
+        for url in urls:
+            self._ask(url, backends, partial(front_check.problem, url, self.plan.smoke_host))
+        self._next = backends
         # One that comes back has answered users before
-        if self.plan.settle and self.plan.verify:
-            self._rehearse(self.plan.verify, backends, upstream(self._addresses(backends), self.plan))
+        if self.plan.settle and (self.plan.verify or self.plan.answered):
+            self._rehearse(self.plan.verify, upstream(self._addresses(backends), self.plan))
         while (left := end - time.monotonic()) > 0:
             self._healthy(backends)
             time.sleep(min(WATCH, left))
@@ -287,16 +278,26 @@ class DockerWorld:
 
     def rehearse(self) -> None:
         """Start the new nginx in a network namespace of its own, and ask it for the page."""
-        self._rehearse([f"http://localhost{path}" for path in self.plan.pages])
+        replicas = upstream(self._addresses(self._next), self.plan) if self._next else ""
+        self._rehearse([f"http://localhost{path}" for path in self.plan.pages], replicas)
 
     def verify(self) -> None:
         """Ask through the front door that serves, as users do."""
-        self._ask_everyone(shared(self._serving.verify, self.plan.verify), self._serving.verify_host)
+        known = [*self.plan.verify, *self.plan.answered, *self.plan.reached]
+        before = self._serving
+        self._ask_front_door(
+            replace(
+                before,
+                verify=shared(before.verify, known),
+                answered=shared(before.answered, known),
+                reached=shared(before.reached, known),
+            )
+        )
 
     def replace_door(self) -> None:
         """Put a new front door and proxy in the place of those that serve, and ask through it; users meet a gap."""
         self._renew_door()
-        self._ask_everyone(self.plan.verify, self.plan.verify_host)
+        self._ask_front_door(self.plan)
 
     def restore_door(self, old: Sequence[str]) -> None:
         """Have front door and proxy as they were before, unless the containers of then are there still."""
@@ -322,10 +323,9 @@ class DockerWorld:
                 self._try(lambda: self.docker.run(["rm", "--force", *ids]))  # noqa: B023 - called at once
         self.complete_door()
 
-    def _ask_everyone(self, urls: Sequence[str], host: str) -> None:
-        """Ask through the front door; the logs of whoever may have answered tell of what is wrong."""
-        everyone = [one.id for one in self._all() if one.service in (self.proxy, self.backend)]
-        self._ask(urls, host, everyone)
+    def _ask_front_door(self, plan: Plan) -> None:
+        """Ask what a plan says through the front door; the logs of whoever may have answered tell of what is wrong."""
+        self._look(plan, self._proxies(), self._pinned, plan.verify, lambda url: url)
 
     def retire_proxies(self, ids: Sequence[str]) -> None:
         """Tell nginx containers to take nothing new and to finish what they have begun."""
@@ -395,27 +395,73 @@ class DockerWorld:
                 raise self._failure(f"{one.name} is {one.health or one.status} ({one.status})", ids)
         return len(found) == len(ids) and all(one.serving for one in found)
 
-    def _ask(self, urls: Sequence[str], host: str, asked: Sequence[str]) -> None:
-        """Ask for every URL until all have answered well; raise what is wrong when that does not come."""
-        for url in urls:
-            trouble = ""
-            for attempt in range(TRIES):
-                time.sleep(PAUSE if attempt else 0)
-                trouble = fetch(url, host, 5)
-                if not trouble:
-                    break
-            if trouble:
-                raise self._failure(f"GET {url}: {trouble}", asked)
+    def _ask(
+        self, url: str, asked: Sequence[str], ask: Callable[[], str], tries: int = TRIES, pause: float = PAUSE
+    ) -> None:
+        """Ask until there is nothing wrong with the answer; raise what is when that does not come."""
+        trouble = ask()
+        for _attempt in range(tries - 1):
+            if not trouble:
+                return
+            time.sleep(pause)
+            trouble = ask()
+        if trouble:
+            raise self._failure(f"GET {url}: {trouble}", asked)
 
-    def _rehearse(self, urls: Sequence[str], backends: Sequence[str] = (), upstream_file: str = "") -> None:
-        """Ask an nginx that no user reaches, in front of backends that an upstream file names, or of those in use."""
+    def _look(
+        self,
+        plan: Plan,
+        proxies: Sequence[str],
+        backends: Sequence[str],
+        pages: Sequence[str],
+        at: Callable[[str], str],
+    ) -> None:
+        """Ask for pages, and have it proven that the backends answer.
+
+        Parameters:
+            plan: what has to be proven, and by what name the front door is asked.
+            proxies: the nginx one of which gets each question.
+            backends: the replicas that may answer; none stands for all that run.
+            pages: the URLs of pages.
+            at: the URL by which these nginx are asked what a URL of the front door names.
+        """
+        backends = backends or self.alive(self.containers(self.backend))
+        asked, host = [*proxies, *backends], plan.verify_host
+        for url in pages:
+            self._ask(url, asked, partial(front_check.page_problem, at(url), host))
+        texts, replicas = self._words(proxies), self._addresses(backends)
+        word = front_check.words(texts)
+        # Beside another nginx, which may know other paths or no word, it is chance who gets a question
+        pace = (TRIES, PAUSE) if len(proxies) == 1 else (CHANCE_TRIES, CHANCE_PAUSE)
+        for url in (*plan.answered, *plan.reached):
+            if word:
+                ask = partial(front_check.proof_problem, at(url), host, word, replicas, any_status=url in plan.reached)
+                self._ask(url, asked, ask, *pace)
+            elif url in plan.answered:
+                self._ask(url, asked, partial(front_check.problem, at(url), host))
+
+    def _words(self, proxies: Sequence[str]) -> list[str]:
+        """Return the file with the word of each nginx, empty for one that has none."""
+        found = []
+        for state in self._states(proxies):
+            try:
+                found.append(Path(f"/proc/{state['Pid']}/root/{WORD_FILE}").read_text())
+            except OSError:
+                found.append("")
+        return found
+
+    def _rehearse(self, pages: Sequence[str], upstream_file: str = "") -> None:
+        """Ask an nginx that no user reaches, before replicas that an upstream file names, or before those in use."""
         service = {"network_mode": "!reset", "networks": ["backend"], "depends_on": "!reset", "restart": "no"}
         override = json.dumps({"services": {self.proxy: service}}).replace('"!reset"', "!reset null")
         run = ["run", "--detach", "--no-deps", "--no-TTY", f"--env=UPSTREAM={upstream_file}", self.proxy]
         candidate = self._try(lambda: self.docker.compose(*run, override=override)).strip().splitlines()[-1]
         try:
-            for address in self._addresses([candidate]):
-                self._ask([at(address, url) for url in urls], self.plan.verify_host, [candidate, *backends])
+            (address,) = self._addresses([candidate])
+            health = f"http://{address}/health"
+            self._ask(health, [candidate], partial(front_check.problem, health, self.plan.verify_host))
+            backends = self._next if upstream_file else self._pinned
+            self._look(self.plan, [candidate], backends, pages, lambda url: at(address, url))
         finally:
             self._try(lambda: self.docker.run(["rm", "--force", candidate]))
 
@@ -458,11 +504,15 @@ class DockerWorld:
 
     def _signal(self, ids: Sequence[str], number: signal.Signals) -> None:
         """Send a signal to containers that are to run on: after a `docker kill` the engine restarts them no more."""
-        states: list[dict[str, Any]] = json.loads(self._try(lambda: self.docker.run(["container", "inspect", *ids])))
-        for state in (one["State"] for one in states):
+        for state in self._states(ids):
             if state["Running"]:
                 with suppress(ProcessLookupError):
                     os.kill(state["Pid"], number)
+
+    def _states(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return what the engine says of whether and how containers run."""
+        inspected = json.loads(self._try(lambda: self.docker.run(["container", "inspect", *ids]))) if ids else []
+        return [one["State"] for one in inspected]
 
     def _await_reload(self, proxy: str, before: Sequence[Worker]) -> None:
         end = time.monotonic() + 30

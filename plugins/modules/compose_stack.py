@@ -71,7 +71,8 @@ options:
       How backend and nginx are replaced under traffic: C(proxy), C(backend) and C(front_door) (services), C(upstream)
       (file with the backend's addresses), C(port), C(server_options), C(default) (the file between releases),
       C(drain_signal) and C(patience) in seconds; what is asked of new containers before users meet them
-      (C(smoke_paths), C(smoke_host), C(settle), C(pages), C(verify)), C(verify) once more through the front door;
+      (C(smoke_paths), C(smoke_host), C(settle), C(pages)); what is asked through the front door (C(verify) for pages
+      and what they name, C(answered) and C(reached) for what the backend itself has to answer, C(verify_host));
       and where the assets of earlier pages are kept (C(assets), C(assets_source), C(assets_days)). Empty leaves it to
       Compose, with an outage.
     type: dict
@@ -554,7 +555,7 @@ class Stack:
         """Return how containers are replaced under traffic, where the project says how."""
         if not self.parameters["rolling"]:
             return None
-        plan = rolling.Plan(**self.parameters["rolling"])
+        plan = rolling.Plan.read(self.parameters["rolling"])
         if self.served_before:
             plan = dataclasses.replace(plan, settle=0)  # there is nothing new to see, and somebody waits for it
         return plan
@@ -575,9 +576,10 @@ class Stack:
         """Return how the front door is asked that serves; where nothing tells, it is not asked."""
         try:
             known = json.loads(self.description.text(DESCRIPTION))["rolling"]
-            return dataclasses.replace(plan, verify=known["verify"], verify_host=known["verify_host"])
+            before = rolling.Plan.read(known)
         except (ValueError, KeyError, TypeError):
-            return dataclasses.replace(plan, verify=())
+            return dataclasses.replace(plan, verify=(), answered=(), reached=())
+        return before
 
     def recover(self) -> None:
         """Undo or finish what a run left that was interrupted while it replaced containers."""

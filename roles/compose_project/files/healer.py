@@ -197,7 +197,7 @@ def recover(project: str, directory: Path, command: str) -> bool:
         with lock.held(release=True):
             if journal.path.exists():
                 stack = json.loads((directory / "infra/stack.json").read_text())
-                plan = rolling.Plan(**stack["rolling"])
+                plan = rolling.Plan.read(stack["rolling"])
                 world = rolling.DockerWorld(DockerCli(Runner(), project, str(directory)), plan, stack["timeout"])
                 done = release.Release(world, journal, untimed).recover()
                 if done == release.FINISHED:
