@@ -1,11 +1,14 @@
-"""A scale that was set by hand, over a release, with what takes long, and with one replica dead."""
+"""A scale that was set by hand: over a release with what takes long, and with what a client or a death does to one."""
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from release import poison
 from shared.load import Load, traffic
 from shared.stack import eventually
 
@@ -33,6 +36,7 @@ def scaled(compose: Compose, web: Web) -> Iterator[None]:
 def released(scaled: None, stack: Stack, web: Web) -> tuple[Run, Load, dict[str, list[str]], dict[str, list[str]]]:
     """Release with requests of ten seconds and many open websockets."""
     before = stack.replicas()
+    poison.add_to(stack.application)
     with traffic(web, pauses=(0.04,), slow=10.0, websockets=WEBSOCKETS) as load:
         run = stack.release(fastapi_backend_environment={"SCALED": "yes"})
     return run, load, before, stack.replicas()
@@ -58,10 +62,49 @@ def test_every_websocket_is_told_to_come_back(released: Released) -> None:
     assert set(closed) <= GOING_AWAY
 
 
-def test_a_replica_that_is_killed_costs_no_get(released: Released, compose: Compose, web: Web) -> None:
+def went_on(load: Load) -> bool:
+    """Wait until the others have got many more answers."""
+    enough = load.answered + 300
+    return eventually(lambda: load.answered > enough, 30)
+
+
+def asked(compose: Compose, path: str) -> list[list[str]]:
+    """Return the replicas that each request for a path was sent to, as nginx tells it."""
+    lines = compose.output("docker compose logs --no-log-prefix --since 5m nginx").splitlines()
+    found = [json.loads(line[line.index("{") :]) for line in lines if f'"uri":"{path}"' in line]
+    return [line["upstream"].split(", ") for line in found]
+
+
+def test_a_replica_that_is_killed_costs_nothing_that_is_sent_after_its_death(
+    released: Released, compose: Compose, web: Web
+) -> None:
+    """What it had in hand may fail; a GET of that was sent once more."""
     with traffic(web, slow=0.1, websockets=0) as load:
         victim = compose.containers("backend")[0]
         compose.host.check_output("kill -9 %s", str(victim.pid))
+        eventually(lambda: not compose.host.file(f"/proc/{victim.pid}").exists, 10)
+        died = time.monotonic()
         eventually(lambda: len([one for one in compose.containers("backend") if one.serving]) == REPLICAS, 60)
-    print(f"POSTs lost with the replica: {[one for one in load.failures if ' POST ' in one]}")
-    assert [one for one in load.failures if "GET /api/health" in one] == []
+    print(f"lost with the replica: {load.failures}")
+    assert load.failed_after(died) == []
+
+
+def test_a_request_that_kills_its_worker_is_sent_to_one_more_replica_and_stops_nobody(
+    released: Released, compose: Compose, web: Web
+) -> None:
+    with traffic(web, slow=0.1, websockets=0) as load:
+        answer = web.get("/api/poison/crash")
+        died = time.monotonic()
+        assert went_on(load)
+    print(f"lost with the two workers: {load.failures}")
+    assert load.failed_after(died) == []
+    assert (answer.status, answer.json()) == (502, {"detail": "The application cannot be reached"})
+    assert [len(set(replicas)) <= len(replicas) == 2 for replicas in asked(compose, "/api/poison/crash")] == [True]
+
+
+def test_an_answer_with_large_headers_arrives_and_stops_nobody(released: Released, web: Web) -> None:
+    with traffic(web, slow=0.1, websockets=0) as load:
+        answers = [web.get("/api/poison/headers/16000") for _ in range(2)]
+        assert went_on(load)
+    assert [(answer.status, len(answer.headers["X-Part-015"])) for answer in answers] == [(200, 985)] * 2
+    assert load.failures == []

@@ -27,13 +27,25 @@ ROW_PAUSE = 0.6
 NO_FIELDS: dict[str, str] = {}
 
 
+class Failure(str):
+    """A request without a good answer, in words; `sent` is when it was sent, by the monotonic clock."""
+
+    sent: float
+
+    def __new__(cls, words: str, sent: float) -> Failure:
+        """Return the words with the moment."""
+        failure = super().__new__(cls, words)
+        failure.sent = sent
+        return failure
+
+
 @dataclass
 class Load:
     """What clients have seen."""
 
     web: Web
     answered: int = 0
-    failures: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
     closed: list[int | None] = field(default_factory=list)
     """Close codes of websockets that the other side closed; none where there was no close frame."""
     releases: set[str] = field(default_factory=set)
@@ -48,6 +60,10 @@ class Load:
     websockets: int = WEBSOCKETS
     _last: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
+
+    def failed_after(self, moment: float) -> list[Failure]:
+        """Return the failures of requests that were sent after a moment of the monotonic clock."""
+        return [failure for failure in self.failures if failure.sent > moment]
 
     def run(self) -> None:
         """Send traffic until stopped."""
@@ -68,12 +84,13 @@ class Load:
         for method, path in itertools.cycle((("GET", "/api/health"), ("POST", "/api/visits"))):
             if self._stop.is_set():
                 return
+            sent = time.monotonic()
             try:
                 streams = streams or await asyncio.open_connection(self.web.address, self.web.port)
                 if not await self._ask(*streams, method, path):
                     streams = None
             except (OSError, EOFError) as error:
-                self._fail(method, path, repr(error))
+                self._fail(method, path, repr(error), sent)
                 streams = None
             await asyncio.sleep(pause)
 
@@ -97,6 +114,7 @@ class Load:
             body = json.dumps({"text": text}).encode()
             # In a thread: signing in again would hold up all the other clients
             fields = {**await asyncio.to_thread(self.web.user.bearer), "Content-Type": "application/json"}
+            sent = time.monotonic()
             try:
                 streams = await asyncio.open_connection(self.web.address, self.web.port)
                 before = len(self.failures)
@@ -104,15 +122,16 @@ class Load:
                 if len(self.failures) == before:
                     self.rows.append(text)
             except (OSError, EOFError) as error:
-                self._fail("POST", "/api/notes", repr(error))
+                self._fail("POST", "/api/notes", repr(error), sent)
             await asyncio.sleep(ROW_PAUSE)
 
     async def _alone(self, path: str) -> None:
+        sent = time.monotonic()
         try:
             reader, writer = await asyncio.open_connection(self.web.address, self.web.port)
             await self._ask(reader, writer, "GET", path, last=True)
         except (OSError, EOFError) as error:
-            self._fail("GET", path, repr(error))
+            self._fail("GET", path, repr(error), sent)
 
     async def _ask(
         self,
@@ -126,28 +145,30 @@ class Load:
         fields: Mapping[str, str] = NO_FIELDS,
     ) -> bool:
         """Send a request, read the answer, and return whether the connection stays open."""
-        sent = {"Host": "localhost", "Content-Length": str(len(body)), **fields}
+        said = {"Host": "localhost", "Content-Length": str(len(body)), **fields}
         if last:
-            sent["Connection"] = "close"
-        head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+            said["Connection"] = "close"
+        head = "".join(f"{name}: {value}\r\n" for name, value in said.items())
+        sent = time.monotonic()
         writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
         await writer.drain()
         head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 40)).decode().lower()
         got = dict(line.split(": ", 1) for line in head.splitlines()[1:] if ": " in line)
         await reader.readexactly(int(got.get("content-length", 0)))
         status = int(head.split()[1])
-        if status < 300:
+        # All that is asked for here is the application's: a page is no answer
+        if status < 300 and not got.get("content-type", "").startswith("text/html"):
             self._count(got.get("x-release", ""))
         else:
-            self._fail(method, path, str(status))
+            self._fail(method, path, f"{status} {got.get('content-type', '')}".strip(), sent)
         if last or got.get("connection") == "close":
             writer.close()
             return False
         return True
 
-    def _fail(self, method: str, path: str, cause: str) -> None:
+    def _fail(self, method: str, path: str, cause: str, sent: float) -> None:
         """Take note of a request without a good answer."""
-        self.failures.append(f"{time.strftime('%H:%M:%S')} {method} {path}: {cause}")
+        self.failures.append(Failure(f"{time.strftime('%H:%M:%S')} {method} {path}: {cause}", sent))
 
     def _count(self, release: str) -> None:
         """Take note of an answer."""
@@ -163,6 +184,7 @@ class Load:
         """Talk over a websocket, and come back when it is closed."""
         address = f"ws://localhost:{self.web.port}/api/ws/echo"
         while not self._stop.is_set():
+            sent = time.monotonic()
             try:
                 async with connect(address, host=self.web.address, port=self.web.port) as channel:
                     while not self._stop.is_set():
@@ -172,7 +194,7 @@ class Load:
             except ConnectionClosed as closed:
                 self.closed.append(closed.rcvd.code if closed.rcvd else None)
             except (OSError, EOFError, InvalidHandshake) as error:
-                self._fail("GET", "/api/ws/echo", repr(error))
+                self._fail("GET", "/api/ws/echo", repr(error), sent)
 
 
 @contextmanager

@@ -280,8 +280,10 @@ class Web:
             yield connection
 
     def serving(self) -> bool:
-        """Tell whether both the page and the application behind it answer."""
-        return self.get("/").status == 200 and self.get("/api/health/ready").status == 200
+        """Tell whether both the page and the application behind it answer, and neither for the other."""
+        page, application = self.get("/"), self.get("/api/health/ready")
+        kinds = page.headers.get_content_type(), application.headers.get_content_type()
+        return (page.status, application.status, kinds) == (200, 200, ("text/html", "application/json"))
 
     @cached_property
     def user(self) -> User:

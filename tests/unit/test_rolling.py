@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -105,10 +105,18 @@ def test_without_a_plan_compose_does_it() -> None:
         ("http://127.0.0.1:8420/api/health", "http://172.18.0.9:80/api/health"),
         ("https://127.0.0.1:8443/", "https://172.18.0.9:443/"),
         ("http://localhost/health", "http://172.18.0.9:80/health"),
+        ("http://127.0.0.1:8420/api/health?full=1", "http://172.18.0.9:80/api/health?full=1"),
     ],
 )
 def test_what_the_front_door_is_asked_a_container_is_asked_at_its_own_ports(url: str, asked: str) -> None:
     assert rolling.at("172.18.0.9", url) == asked
+
+
+def test_a_plan_of_another_version_is_read() -> None:
+    said = asdict(PLAN)
+    older = {name: value for name, value in said.items() if name not in ("answered", "reached")}
+    assert Plan.read(older) == PLAN
+    assert Plan.read({**said, "of_a_later_version": True}) == PLAN
 
 
 def test_nginx_has_looked_up_who_is_gone_before_it_goes_by_the_name_again() -> None:
