@@ -160,6 +160,13 @@ BAD: dict[str, Bad] = {
         lambda stack: edit_ready(stack.application, 'assert "x-forwarded-for" not in request.headers, "behind nginx"'),
     ),
     "the front door finds it bad": Bad("verify", {}, lambda stack: edit_ready(stack.application, TURNS_BAD)),
+    "the page names a script that is not there": Bad(
+        "it names /missing.js: 200 as text/html",
+        {},
+        lambda stack: stack.application.edit(
+            "frontend/index.html", "</head>", '  <script src="/missing.js"></script>\n  </head>'
+        ),
+    ),
     "the configuration of nginx is invalid": Bad("client_max_body_size", {"nginx_frontend_body_size": "10 potatoes"}),
     "the password of the vault is wrong": Bad("Decryption failed", {}, around=wrong_password),
     "the registry is gone": Bad("registry.lan:5999", {"redis_image": "registry.lan:5999/fullstack/redis:9"}),
