@@ -63,10 +63,6 @@ options:
       uid:
         description: Number of the user that the server runs as.
         type: int
-      libc:
-        description: C library of the image. Compared with the label of the volume, if it has one.
-        type: str
-        choices: [glibc, musl]
   volumes:
     description: Names of further Docker volumes to report.
     type: list
@@ -138,7 +134,7 @@ EXAMPLES = r"""
     directory: /opt/shop
     published_ports:
       - {port: 8420, address: 0.0.0.0, variable: nginx_frontend_port, service: nginx}
-    postgres: {volume: shop_postgres_data, major: 18, uid: 70, libc: musl}
+    postgres: {volume: shop_postgres_data, major: 18, uid: 70}
     volumes: [shop_redis_data]
     sysctls: "{{ docker_host_sysctls | list }}"
     minimum_memory_mb: "{{ compose_project_memory_minimum }}"
@@ -256,8 +252,9 @@ host:
       sample:
         shop_postgres_data:
           exists: true
+          path: /var/lib/docker/volumes/shop_postgres_data/_data
           labels: {}
-          postgres: [{path: 18/docker, major: 18, uid: 70}]
+          postgres: [{path: 18/docker, major: 18, uid: 70, gid: 70, complete: true}]
     sysctls:
       description: The requested kernel settings, null where the kernel has none of that name.
       type: dict
@@ -279,7 +276,6 @@ import ipaddress
 import json
 import os
 import shutil
-import stat
 import subprocess
 import time
 from collections.abc import Iterable
@@ -288,12 +284,12 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.fullstack.docker.plugins.module_utils import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import expected_layout, read_clusters
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     ARGUMENT_SPEC,
     DEPENDENCY_FILES,
     KNOWN_PACKAGES,
     PS_FORMAT,
-    Cluster,
     Engine,
     Firewall,
     Host,
@@ -301,7 +297,6 @@ from ansible_collections.fullstack.docker.plugins.module_utils.preflight import 
     Request,
     Volume,
     containers_of,
-    expected_layout,
     listeners_of,
     parse_dpkg_status,
     parse_listeners,
@@ -439,45 +434,6 @@ def read_listeners(ports: set[int], rows: list[dict[str, str]]) -> list[Listener
     return listeners_of(sockets, published, read_holders(entry["inode"] for entry in sockets))
 
 
-def read_clusters(top: str, layout: str, *, shifted: bool) -> list[Cluster]:
-    """Return the PostgreSQL data directories in a volume, at most two levels down.
-
-    Args:
-        top: the volume's directory on the host.
-        layout: where the data is expected; reported without PG_VERSION too when it is not empty.
-        shifted: user namespaces shift the owners, so that they say nothing.
-    """
-    found: list[Cluster] = []
-    level = ["."]
-    for depth in range(3):
-        below: list[str] = []
-        for path in level:
-            directory = os.path.normpath(os.path.join(top, path))
-            try:
-                # A mounted file system brings lost+found along
-                names = sorted(set(os.listdir(directory)) - {"lost+found"})
-                status = os.lstat(directory)
-            except OSError:
-                continue
-            if stat.S_ISLNK(status.st_mode):
-                continue
-            whole = "PG_VERSION" in names
-            if whole or (path == layout and names):
-                version = parse_version(read(os.path.join(directory, "PG_VERSION")))
-                found.append(
-                    {
-                        "path": path,
-                        "major": version[0] if version else None,
-                        "uid": None if shifted else status.st_uid,
-                    }
-                )
-            if not whole and depth < 2:
-                # Every database in base/ has a PG_VERSION of its own
-                below += [os.path.normpath(os.path.join(path, n)) for n in names if n != "base"]
-        level = below
-    return found
-
-
 def read_volumes(names: list[str], info: dict[str, Any], root: str, layout: str) -> dict[str, Volume]:
     """Return the state of the named volumes; from the disk alone where no engine runs."""
     inspected: dict[str, dict[str, Any]] = {}
@@ -491,6 +447,7 @@ def read_volumes(names: list[str], info: dict[str, Any], root: str, layout: str)
         top = volume.get("Mountpoint") or os.path.join(root, "volumes", name, "_data")
         found[name] = {
             "exists": bool(volume) or os.path.isdir(top),
+            "path": top,
             "labels": dict(volume.get("Labels") or {}),
             "postgres": read_clusters(top, layout, shifted=shifted),
         }
