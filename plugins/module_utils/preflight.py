@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, TypedDict
 
-from ansible_collections.fullstack.docker.plugins.module_utils import postgres_data
+from ansible_collections.fullstack.docker.plugins.module_utils import neighbours, postgres_data
 from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import Cluster
 
 SUPPORTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -234,6 +234,7 @@ class Host(TypedDict):
     volumes: dict[str, Volume]
     sysctls: dict[str, str | None]
     firewall: Firewall
+    neighbours: neighbours.Neighbours
 
 
 class Socket(TypedDict):
@@ -656,6 +657,7 @@ def problems(request: Request, host: Host) -> list[str]:
         *engine_problems(request, host),
         *data_root_problems(request, host),
         *project_problems(request, host),
+        *neighbours.problems(request["project"], request["directory"], host["neighbours"]),
     ]
     invalid = list(address_problems(request["published_ports"]))
     found += invalid or [*clashing_ports(request["published_ports"]), *held_ports(request, host)]

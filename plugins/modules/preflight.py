@@ -267,6 +267,12 @@ host:
         route.
       type: dict
       sample: {in_force: true, enabled: true, ssh_ports: [22], uplinks: [eth0]}
+    neighbours:
+      description: >-
+        What is in the way of the project: unit files by its names that are not its own, the folders of other projects,
+        and the project whose files lie in its folder.
+      type: dict
+      sample: {units: [], projects: {blog: /opt/blog}, here: shop}
 """
 
 import contextlib
@@ -283,7 +289,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils import firewall, neighbours
 from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import expected_layout, read_clusters
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     ARGUMENT_SPEC,
@@ -538,6 +544,7 @@ def read_host(request: Request) -> Host:
         "volumes": read_volumes(list(dict.fromkeys(names)), info, engine["root"], layout),
         "sysctls": {name: read_sysctl(name) for name in request["sysctls"]},
         "firewall": read_firewall(),
+        "neighbours": neighbours.read(request["project"], request["directory"], rows),
     }
 
 

@@ -77,6 +77,7 @@ def host() -> preflight.Host:
         "volumes": {"shop_postgres_data": {"exists": True, "path": "/v", "labels": {}, "postgres": []}},
         "sysctls": {},
         "firewall": {"in_force": False, "enabled": False, "ssh_ports": [22], "uplinks": ["eth0"]},
+        "neighbours": {"units": [], "projects": {"blog": "/opt/blog"}, "here": "shop"},
     }
 
 
