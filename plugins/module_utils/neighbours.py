@@ -62,8 +62,8 @@ def problems(project: str, directory: str, found: Neighbours) -> Iterator[str]:
     """Yield what is in the way of a project, one line each."""
     for unit in found["units"]:
         yield (
-            f"compose_project_name: {project} would replace the unit {unit}, which is not the project's; choose another "
-            "name, or remove that unit"
+            f"compose_project_name: {project} would replace the unit {unit}, which is not the project's; choose "
+            "another name, or remove that unit"
         )
     here = directory.rstrip("/")
     if not here:

@@ -1,4 +1,4 @@
-"""Verifiers that the collection makes are those that the server makes of the same passwords."""
+"""Passwords of database roles: their verifiers are those that the server makes, and a login with each is proved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.stack import PROJECT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shared.stack import Compose
+    from shared.stack import Compose, Site, Web
 
 # Ansible's own way of importing a collection is not at hand here
 matches = runpy.run_path(str(PROJECT / "plugins/module_utils/scram.py"))["matches"]
@@ -68,3 +68,15 @@ def test_server_makes_the_same_verifier_of_every_character(compose: Compose) -> 
     characters = [chr(code) for code in EVERY if not 0xD800 <= code <= 0xDFFF]
     assert differing(compose, characters) == []
     assert differing(compose, drawn(characters, 20_000)) == []
+
+
+def test_a_run_ends_where_a_role_cannot_log_in_with_its_new_password(compose: Compose, site: Site, web: Web) -> None:
+    before = compose.psql("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'")
+    compose.psql("ALTER ROLE app VALID UNTIL '2000-01-01'")
+    done = site.run(postgres_app_password="another-" + before[-32:])
+    compose.psql("ALTER ROLE app VALID UNTIL 'infinity'")
+    assert done.code != 0
+    assert "role app cannot log in with the password that was set for it" in done.said
+    assert compose.psql("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'") == before
+    assert web.serving()
+    site.apply()

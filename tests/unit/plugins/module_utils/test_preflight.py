@@ -16,6 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.fullstack.docker.plugins.module_utils import preflight
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import Cluster
 
 REPOSITORY = Path(__file__).parents[4]
 GIBIBYTE = 1024**3
@@ -95,7 +96,7 @@ def bare(host: preflight.Host) -> preflight.Host:
     return host
 
 
-def cluster(path: str, major: int | None, uid: int | None = 70) -> preflight.Cluster:
+def cluster(path: str, major: int | None, uid: int | None = 70) -> Cluster:
     return {"path": path, "major": major, "uid": uid, "gid": uid, "complete": True}
 
 
@@ -551,7 +552,7 @@ def test_postgres_data_refused(
     request_: preflight.Request,
     host: preflight.Host,
     major: int,
-    clusters: list[preflight.Cluster],
+    clusters: list[Cluster],
     words: list[str],
 ) -> None:
     assert request_["postgres"] is not None
@@ -577,7 +578,7 @@ def test_postgres_data_accepted(
     request_: preflight.Request,
     host: preflight.Host,
     major: int,
-    clusters: list[preflight.Cluster],
+    clusters: list[Cluster],
 ) -> None:
     assert request_["postgres"] is not None
     request_["postgres"]["major"] = major
