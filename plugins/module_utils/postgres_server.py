@@ -53,7 +53,9 @@ class PostgresServer:
             actions.append(f"ask {self._image} for its version, user and libc")
             return None
         image = self._ask(self._image)
-        libc = self._libc_of_data([one.image_id for one in servers if one.image_id != wanted]) if seen else None
+        # Whatever the volume says: data that this very image served from before is of its libc
+        known = not seen or any(one.image_id == wanted for one in servers)
+        libc = None if known else self._libc_of_data([one.image_id for one in servers])
         found = list(postgres_image.problems(image, self._wanted, holds_data=seen, libc=libc))
         if found:
             raise DockerError("\n".join(found))
