@@ -76,6 +76,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "uid": {"type": "int"},
         },
     },
+    "redis": {
+        "type": "dict",
+        "options": {"volume": {"type": "str", "required": True}, "uid": {"type": "int", "required": True}},
+    },
     "volumes": {"type": "list", "elements": "str", "default": []},
     "sysctls": {"type": "list", "elements": "str", "default": []},
     "minimum_memory_mb": {"type": "int", "default": 0},
@@ -132,6 +136,13 @@ class PostgresRequest(TypedDict):
     uid: int | None
 
 
+class RedisRequest(TypedDict):
+    """Who Redis runs as, and the volume that it writes to."""
+
+    volume: str
+    uid: int
+
+
 class Request(TypedDict):
     """What a deployment asks of the host: the arguments of the module."""
 
@@ -139,6 +150,7 @@ class Request(TypedDict):
     directory: str
     published_ports: list[PublishedPort]
     postgres: PostgresRequest | None
+    redis: RedisRequest | None
     volumes: list[str]
     sysctls: list[str]
     minimum_memory_mb: int
@@ -210,6 +222,8 @@ class Volume(TypedDict):
     path: str
     """Its directory on the host."""
     labels: dict[str, str]
+    owner: tuple[int, int] | None
+    """User and group of its top, where nobody else may write and something lies in it."""
     postgres: list[Cluster]
 
 
@@ -650,6 +664,19 @@ def postgres_problems(request: Request, host: Host) -> Iterator[str]:
     yield from postgres_data.problems(wanted, volume["postgres"], place)
 
 
+def redis_problems(request: Request, host: Host) -> Iterator[str]:
+    """Yield why Redis could not write where its data is."""
+    redis = request["redis"]
+    volume = host["volumes"].get(redis["volume"]) if redis else None
+    if redis and volume and volume["owner"] and volume["owner"][0] != redis["uid"]:
+        uid, gid = volume["owner"]
+        yield (
+            f"redis_uid: {redis['uid']}, but the data in volume {redis['volume']} belongs to uid {uid}; it is untouched: "
+            f"set redis_uid: {uid} and redis_gid: {gid}, or as root on the host: chown --recursive {redis['uid']} "
+            f"{volume['path']}"
+        )
+
+
 def problems(request: Request, host: Host) -> list[str]:
     """Return everything that forbids this deployment on this host, one line each."""
     found = [
@@ -661,4 +688,4 @@ def problems(request: Request, host: Host) -> list[str]:
     ]
     invalid = list(address_problems(request["published_ports"]))
     found += invalid or [*clashing_ports(request["published_ports"]), *held_ports(request, host)]
-    return [*found, *postgres_problems(request, host)]
+    return [*found, *postgres_problems(request, host), *redis_problems(request, host)]

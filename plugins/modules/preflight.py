@@ -63,6 +63,18 @@ options:
       uid:
         description: Number of the user that the server runs as.
         type: int
+  redis:
+    description: Who Redis runs as, and the volume that it writes to.
+    type: dict
+    suboptions:
+      volume:
+        description: Name of the Docker volume.
+        type: str
+        required: true
+      uid:
+        description: Number of the user that the server runs as.
+        type: int
+        required: true
   volumes:
     description: Names of further Docker volumes to report.
     type: list
@@ -254,6 +266,7 @@ host:
           exists: true
           path: /var/lib/docker/volumes/shop_postgres_data/_data
           labels: {}
+          owner: null
           postgres: [{path: 18/docker, major: 18, uid: 70, gid: 70, complete: true}]
     sysctls:
       description: The requested kernel settings, null where the kernel has none of that name.
@@ -440,6 +453,15 @@ def read_listeners(ports: set[int], rows: list[dict[str, str]]) -> list[Listener
     return listeners_of(sockets, published, read_holders(entry["inode"] for entry in sockets))
 
 
+def read_owner(folder: str) -> tuple[int, int] | None:
+    """Return user and group of a folder that holds something and that others may not write to."""
+    try:
+        status = os.stat(folder)
+        return (status.st_uid, status.st_gid) if os.listdir(folder) and not status.st_mode & 0o022 else None
+    except OSError:
+        return None
+
+
 def read_volumes(names: list[str], info: dict[str, Any], root: str, layout: str) -> dict[str, Volume]:
     """Return the state of the named volumes; from the disk alone where no engine runs."""
     inspected: dict[str, dict[str, Any]] = {}
@@ -455,6 +477,7 @@ def read_volumes(names: list[str], info: dict[str, Any], root: str, layout: str)
             "exists": bool(volume) or os.path.isdir(top),
             "path": top,
             "labels": dict(volume.get("Labels") or {}),
+            "owner": None if shifted else read_owner(top),
             "postgres": read_clusters(top, layout, shifted=shifted),
         }
     return found

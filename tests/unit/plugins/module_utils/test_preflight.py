@@ -37,6 +37,7 @@ def request_() -> preflight.Request:
             }
         ],
         "postgres": {"volume": "shop_postgres_data", "major": 18, "uid": 70},
+        "redis": {"volume": "shop_redis_data", "uid": 999},
         "volumes": [],
         "sysctls": [],
         "minimum_memory_mb": 1500,
@@ -75,7 +76,9 @@ def host() -> preflight.Host:
         "packages": {"docker.io": "26.1.5+dfsg1-9+b9"},
         "listeners": [],
         "containers": [],
-        "volumes": {"shop_postgres_data": {"exists": True, "path": "/v", "labels": {}, "postgres": []}},
+        "volumes": {
+            "shop_postgres_data": {"exists": True, "path": "/v", "labels": {}, "owner": (70, 70), "postgres": []}
+        },
         "sysctls": {},
         "firewall": {"in_force": False, "enabled": False, "ssh_ports": [22], "uplinks": ["eth0"]},
         "neighbours": {"units": [], "projects": {"blog": "/opt/blog"}, "here": "shop"},
@@ -584,6 +587,16 @@ def test_postgres_data_accepted(
     request_["postgres"]["major"] = major
     host["volumes"]["shop_postgres_data"]["postgres"] = clusters
     assert preflight.problems(request_, host) == []
+
+
+@pytest.mark.parametrize(("owner", "count"), [((999, 1000), 0), (None, 0), ((70, 71), 1)])
+def test_data_of_redis_has_to_be_its_own(
+    request_: preflight.Request, host: preflight.Host, owner: tuple[int, int] | None, count: int
+) -> None:
+    host["volumes"]["shop_redis_data"] = {"exists": True, "path": "/r", "labels": {}, "owner": owner, "postgres": []}
+    found = preflight.problems(request_, host)
+    assert len(found) == count
+    assert all("redis_uid: 999" in one and "set redis_uid: 70 and redis_gid: 71" in one for one in found)
 
 
 def test_all_problems_are_told_at_once(request_: preflight.Request, host: preflight.Host) -> None:

@@ -23,7 +23,7 @@ def make_cluster(path: Path, version: str) -> None:
 def test_a_missing_volume_holds_nothing(tmp_path: Path) -> None:
     volumes = preflight.read_volumes(["shop_data"], {}, str(tmp_path), ".")
     path = str(tmp_path / "volumes" / "shop_data" / "_data")
-    assert volumes == {"shop_data": {"exists": False, "path": path, "labels": {}, "postgres": []}}
+    assert volumes == {"shop_data": {"exists": False, "path": path, "labels": {}, "owner": None, "postgres": []}}
 
 
 def test_a_volume_is_read_without_an_engine(tmp_path: Path) -> None:
@@ -31,6 +31,16 @@ def test_a_volume_is_read_without_an_engine(tmp_path: Path) -> None:
     volume = preflight.read_volumes(["shop_data"], {}, str(tmp_path), ".")["shop_data"]
     assert volume["exists"]
     assert [entry["major"] for entry in volume["postgres"]] == [17]
+
+
+def test_the_owner_of_a_volume_counts_where_something_lies_in_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    assert preflight.read_owner(str(tmp_path)) is None
+    (tmp_path / "appendonlydir").mkdir()
+    assert preflight.read_owner(str(tmp_path)) == (os.getuid(), os.getgid())
+    tmp_path.chmod(0o777)
+    assert preflight.read_owner(str(tmp_path)) is None
+    assert preflight.read_owner(str(tmp_path / "missing")) is None
 
 
 def test_the_holder_of_a_port_is_named() -> None:
