@@ -671,9 +671,9 @@ def redis_problems(request: Request, host: Host) -> Iterator[str]:
     if redis and volume and volume["owner"] and volume["owner"][0] != redis["uid"]:
         uid, gid = volume["owner"]
         yield (
-            f"redis_uid: {redis['uid']}, but the data in volume {redis['volume']} belongs to uid {uid}; it is untouched: "
-            f"set redis_uid: {uid} and redis_gid: {gid}, or as root on the host: chown --recursive {redis['uid']} "
-            f"{volume['path']}"
+            f"redis_uid: {redis['uid']}, but the data in volume {redis['volume']} belongs to uid {uid}; it is "
+            f"untouched: set redis_uid: {uid} and redis_gid: {gid}, or as root on the host: chown --recursive "
+            f"{redis['uid']} {volume['path']}"
         )
 
 
