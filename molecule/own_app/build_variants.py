@@ -6,6 +6,7 @@ Arguments: the sources (JSON: by name, the text of each file by path) and the ve
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ def start(name: str, files: dict[str, str], uv_version: str) -> subprocess.Popen
 
 def main() -> None:
     """Print, by name, what was said by a build that failed, and nothing for one that went well."""
+    os.umask(0o022)  # the sources are to be as a deployment brings them
     builds = {name: start(name, files, sys.argv[2]) for name, files in json.loads(sys.argv[1]).items()}
     said = {name: build.communicate()[0] for name, build in builds.items()}
     print(json.dumps({name: text if builds[name].returncode else "" for name, text in said.items()}))

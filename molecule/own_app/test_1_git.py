@@ -60,6 +60,16 @@ class TestWayIn:
     def test_play_came_as_a_user_with_sudo(self, host: Host) -> None:
         assert host.check_output("logname 2>/dev/null || echo $SUDO_USER") == "deploy"
 
+    def test_what_a_login_makes_is_for_its_user_alone(self, host: Host) -> None:
+        assert host.check_output("umask") == "0077"
+
+    def test_all_users_can_read_what_the_containers_are_made_of(self, host: Host) -> None:
+        left_out = " -o ".join(f"-path '*/{one}' -prune" for one in (".git", "secrets", "spool/nginx", ".described"))
+        assert host.check_output(f"find /opt/shop {left_out} -o ! -perm -a+r -print") == ""
+
+    def test_all_users_can_read_which_step_a_run_is_in(self, host: Host) -> None:
+        assert host.file("/opt/shop/.lock").mode == 0o644
+
     def test_source_is_the_commit_of_the_branch(self, host: Host) -> None:
         commit = host.check_output("runuser -u git -- git -C /srv/git/shop.git rev-parse release")
         assert host.check_output("git -C /opt/shop/backend rev-parse HEAD") == commit

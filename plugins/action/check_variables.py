@@ -15,7 +15,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.check_variables i
     Unusable,
     problems,
 )
-from ansible_collections.fullstack.docker.plugins.plugin_utils import path_rules, secret_rules
+from ansible_collections.fullstack.docker.plugins.plugin_utils import name_rules, path_rules, secret_rules
 
 VARIABLE_FILES = (".yml", ".yaml", ".json", "")
 # Secrets whose form others decide: keys in PEM
@@ -53,12 +53,18 @@ class ActionModule(ActionBase):
             for name, option in spec.items()
             if name in variables
         }
-        lines = [*problems(variables, values, specs), *path_rules.malformed(values)]
-        if self._templar.template(variables.get("compose_project_environment", "production")) == "production":
+        environment = self._templar.template(variables.get("compose_project_environment", "production"))
+        lines = [
+            *problems(variables, values, specs),
+            *path_rules.malformed(values),
+            *name_rules.problems(values, development=environment == "development"),
+        ]
+        if environment == "production":
             secrets = {name for spec in specs.values() for name, option in spec.items() if option.get("no_log")}
             known_values = {name: values[name] for name in secrets & values.keys()}
             usable = {name: value for name, value in known_values.items() if not isinstance(value, Unusable)}
             lines += secret_rules.weak(usable, FREE_FORM)
+            lines += secret_rules.unusable(usable)
             lines += self._plain_secrets(frozenset(secrets), variables)
         if lines:
             count = "1 problem" if len(lines) == 1 else f"{len(lines)} problems"

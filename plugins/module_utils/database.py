@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.fullstack.docker.plugins.module_utils import stack_plan
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli
+from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+
+# Seconds that a login may take
+LOGIN_PATIENCE = 20
 
 
 class Database:
@@ -44,12 +48,54 @@ class Database:
             actions: what is done is added here before it is done, so that a failure tells of it too.
             check_mode: only tell.
 
-        Raises DockerError when the server does not answer or refuses a statement.
+        Raises DockerError when the server does not answer or refuses a statement, and when a role cannot log in with
+        the password that was set; the passwords are then as before, for those that use them.
         """
         if not passwords:
             return
-        state = json.loads(self.sql(stack_plan.roles_query(passwords, self._description["name"])))
+        name, superuser = self._description["name"], self._description["superuser"]
+        try:
+            state = json.loads(self.sql(stack_plan.roles_query(passwords, name)))
+        except DockerError as error:
+            raise self._explained(error, name, superuser) from error
         statements = stack_plan.role_statements(self._description, passwords, state)
         actions += [said for said, _sql in statements]
-        if statements and not check_mode:
-            self.sql("BEGIN;" + "".join(sql for _said, sql in statements) + "COMMIT;")
+        if not statements or check_mode:
+            return
+        self.sql("BEGIN;" + "".join(sql for _said, sql in statements) + "COMMIT;")
+        try:
+            for role, password in passwords.items():
+                self.prove_login(role, password)
+        except DockerError:
+            self.sql(stack_plan.earlier_passwords(passwords, state))
+            raise
+
+    def prove_login(self, role: str, password: str) -> None:
+        """Log in as a role the way that the application does: by its password, over the project's network.
+
+        Raises DockerError, with the role's name, when the server does not let it in. A server that keeps its superuser
+        off the network by pg_hba.conf cannot be asked for that one.
+        """
+        service, name = self._description["service"], self._description["name"]
+        user, secret, database = (quote(part, safe="") for part in (role, password, name))
+        # As a URL, which can hold every character, and over standard input, which nobody else can see
+        login = f"\\connect 'postgresql://{user}:{secret}@{service}:5432/{database}?connect_timeout={LOGIN_PATIENCE}'\n"
+        try:
+            self.sql(login)
+        except DockerError as error:
+            if role == self._description["superuser"] and "pg_hba.conf" in str(error):
+                return
+            raise DockerError(f"role {role} cannot log in with the password that was set for it: {error}") from error
+
+    @staticmethod
+    def _explained(error: DockerError, name: str, superuser: str) -> DockerError:
+        """Return the error in terms of the variables, where it is one of names that the server does not know."""
+        first = "which the server makes at its first start only"
+        if f'database "{name}" does not exist' in str(error):
+            return DockerError(
+                f"postgres_database: there is no database {name}, {first}; set the variable back, or make it: docker "
+                f"compose exec db createdb --username '{superuser}' --maintenance-db template1 '{name}'"
+            )
+        if f'role "{superuser}" does not exist' in str(error):
+            return DockerError(f"postgres_user: there is no role {superuser}, {first}; set the variable back")
+        return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -155,6 +156,30 @@ class DockerCli:
     def volumes(self) -> set[str]:
         """Return the names of all volumes."""
         return set(self.run(["volume", "ls", "--format", "{{.Name}}"]).split())
+
+    def volume_path(self, name: str) -> str | None:
+        """Return the directory of a volume on the host, none where it has none that can be looked at."""
+        path = self.run(["volume", "inspect", "--format", "{{.Mountpoint}}", name], ok=(0, 1)).strip()
+        # A developer may not look there
+        return path if path and os.access(path, os.R_OK | os.X_OK) else None
+
+    def volume_labels(self, name: str) -> dict[str, str]:
+        """Return the labels of a volume."""
+        answer = self.run(["volume", "inspect", "--format", "{{json .Labels}}", name], ok=(0, 1)).strip()
+        labels: dict[str, str] | None = json.loads(answer or "null")
+        return labels or {}
+
+    def ask_image(self, name: str, script: str, limit: int = 60) -> str:
+        """Return what the sh of an image says to a script; empty where the image has none.
+
+        The container of it can reach and keep nothing, and is gone afterwards.
+        """
+        sealed = ["--rm", "--network", "none", "--read-only", "--cap-drop", "ALL"]
+        sealed += ["--security-opt", "no-new-privileges", "--user", "65534:65534", "--no-healthcheck"]
+        # What the engine ends with where the command cannot be run
+        return self.run(
+            ["run", "--pull", "never", *sealed, "--entrypoint", "sh", name, "-c", script], ok=(0, 126, 127), limit=limit
+        )
 
     def pull(self, images: Sequence[str]) -> None:
         """Pull images side by side."""

@@ -17,6 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, TypedDict
 
+from ansible_collections.fullstack.docker.plugins.module_utils import neighbours, postgres_data
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import Cluster
+
 SUPPORTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "debian": {"12": ("docker", "none"), "13": ("docker", "distribution", "none")},
     "ubuntu": {
@@ -71,8 +74,11 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "volume": {"type": "str", "required": True},
             "major": {"type": "int", "required": True},
             "uid": {"type": "int"},
-            "libc": {"type": "str", "choices": ["glibc", "musl"]},
         },
+    },
+    "redis": {
+        "type": "dict",
+        "options": {"volume": {"type": "str", "required": True}, "uid": {"type": "int", "required": True}},
     },
     "volumes": {"type": "list", "elements": "str", "default": []},
     "sysctls": {"type": "list", "elements": "str", "default": []},
@@ -109,12 +115,6 @@ DEPENDENCY_FILES = (
 )
 """Files of a source that say what it depends on."""
 
-MAJOR_LABEL = "fullstack.docker.postgres.major"
-"""Label that a data volume gets when it is made: the major version of PostgreSQL."""
-
-LIBC_LABEL = "fullstack.docker.postgres.libc"
-"""Label that a data volume gets when it is made: the C library its indexes were sorted by."""
-
 _WILDCARDS = frozenset({"0.0.0.0", "::"})
 _MEBIBYTE = 1024 * 1024
 
@@ -134,7 +134,13 @@ class PostgresRequest(TypedDict):
     volume: str
     major: int
     uid: int | None
-    libc: str | None
+
+
+class RedisRequest(TypedDict):
+    """Who Redis runs as, and the volume that it writes to."""
+
+    volume: str
+    uid: int
 
 
 class Request(TypedDict):
@@ -144,6 +150,7 @@ class Request(TypedDict):
     directory: str
     published_ports: list[PublishedPort]
     postgres: PostgresRequest | None
+    redis: RedisRequest | None
     volumes: list[str]
     sysctls: list[str]
     minimum_memory_mb: int
@@ -208,22 +215,15 @@ class Container(TypedDict):
     """Project directory that Compose wrote down."""
 
 
-class Cluster(TypedDict):
-    """A PostgreSQL data directory found in a volume."""
-
-    path: str
-    """Relative to the volume, `.` for its top."""
-    major: int | None
-    """None: not empty, but without PG_VERSION."""
-    uid: int | None
-    """Owner; None where user namespaces shift the numbers."""
-
-
 class Volume(TypedDict):
     """A data volume."""
 
     exists: bool
+    path: str
+    """Its directory on the host."""
     labels: dict[str, str]
+    owner: tuple[int, int] | None
+    """User and group of its top, where nobody else may write and something lies in it."""
     postgres: list[Cluster]
 
 
@@ -248,6 +248,7 @@ class Host(TypedDict):
     volumes: dict[str, Volume]
     sysctls: dict[str, str | None]
     firewall: Firewall
+    neighbours: neighbours.Neighbours
 
 
 class Socket(TypedDict):
@@ -464,11 +465,6 @@ def plugin_version(info: Mapping[str, Any], name: str) -> str | None:
 # --- judging --------------------------------------------------------------------------------------
 
 
-def expected_layout(major: int) -> str:
-    """Return where in its volume the official image of a major version keeps the data."""
-    return f"{major}/docker" if major >= 18 else "."
-
-
 def addresses_overlap(one: str, other: str) -> bool:
     """Return whether two sockets on these addresses would clash on one port.
 
@@ -657,54 +653,28 @@ def _foreign_holder(held: Listener, project: str, engine_running: bool) -> str |
 
 
 def postgres_problems(request: Request, host: Host) -> Iterator[str]:
-    """Yield why the PostgreSQL image cannot take over the data in its volume."""
+    """Yield why the server cannot take over the data in its volume."""
     postgres = request["postgres"]
     volume = host["volumes"].get(postgres["volume"]) if postgres else None
-    if postgres is None or volume is None or not volume["postgres"]:
+    if postgres is None or volume is None:
         return
-    name, major = postgres["volume"], postgres["major"]
-    layout = expected_layout(major)
-    at = {cluster["path"]: cluster for cluster in volume["postgres"]}
-    cluster = at.get(layout)
-    if cluster is None or cluster["major"] != major:
-        yield _wrong_data(name, major, layout, cluster, volume["postgres"])
-        return
-    if None not in {postgres["uid"], cluster["uid"]} and postgres["uid"] != cluster["uid"]:
-        yield (
-            f"postgres_uid: {postgres['uid']}, but the data in volume {name} belongs to uid "
-            f"{cluster['uid']}, so the image is of another kind (70 is Alpine's, 999 Debian's); "
-            f"the data is untouched: set postgres_image and postgres_uid back, or dump and restore"
-        )
-    libc = volume["labels"].get(LIBC_LABEL)
-    if libc and postgres["libc"] and libc != postgres["libc"]:
-        yield (
-            f"postgres_image: built on {postgres['libc']}, but the data in volume {name} was made "
-            f"on {libc}, which sorts text in another order and would break the indexes; the data "
-            f"is untouched: set postgres_image back, or dump and restore"
-        )
+    server = next((one for one in host["containers"] if one["service"] == "db"), None)
+    place = postgres_data.Place(volume["path"], server["name"] if server else None, server["image"] if server else None)
+    wanted = postgres_data.Wanted(postgres["volume"], postgres["major"], postgres["uid"])
+    yield from postgres_data.problems(wanted, volume["postgres"], place)
 
 
-def _wrong_data(name: str, major: int, layout: str, cluster: Cluster | None, found: Sequence[Cluster]) -> str:
-    """Return the message for a volume that holds no data which this major version can open."""
-    readable = [entry for entry in found if entry["major"] is not None]
-    same = [entry for entry in readable if entry["major"] == major]
-    if same:
-        return (
-            f"postgres_version: the image of {major} keeps its data in {layout} of the volume, "
-            f"but volume {name} holds it in {same[0]['path']}; the data is untouched: move it "
-            f"there with the database stopped, or restore a backup into a new volume"
+def redis_problems(request: Request, host: Host) -> Iterator[str]:
+    """Yield why Redis could not write where its data is."""
+    redis = request["redis"]
+    volume = host["volumes"].get(redis["volume"]) if redis else None
+    if redis and volume and volume["owner"] and volume["owner"][0] != redis["uid"]:
+        uid, gid = volume["owner"]
+        yield (
+            f"redis_uid: {redis['uid']}, but the data in volume {redis['volume']} belongs to uid {uid}; it is "
+            f"untouched: set redis_uid: {uid} and redis_gid: {gid}, or as root on the host: chown --recursive "
+            f"{redis['uid']} {volume['path']}"
         )
-    if cluster is not None and cluster["major"] is None and not readable:
-        return (
-            f"postgres_version: volume {name} is not empty but holds no PostgreSQL data in "
-            f"{layout} (no PG_VERSION); it is untouched: empty or remove it, or restore a backup"
-        )
-    holds = max(entry["major"] or 0 for entry in readable)
-    return (
-        f"postgres_version: {major}, but volume {name} holds data of PostgreSQL {holds}; the data "
-        f"is untouched: set postgres_version to {holds} with an image of it, or upgrade the data "
-        f"(dump it with {holds}, restore it with {major})"
-    )
 
 
 def problems(request: Request, host: Host) -> list[str]:
@@ -714,7 +684,8 @@ def problems(request: Request, host: Host) -> list[str]:
         *engine_problems(request, host),
         *data_root_problems(request, host),
         *project_problems(request, host),
+        *neighbours.problems(request["project"], request["directory"], host["neighbours"]),
     ]
     invalid = list(address_problems(request["published_ports"]))
     found += invalid or [*clashing_ports(request["published_ports"]), *held_ports(request, host)]
-    return [*found, *postgres_problems(request, host)]
+    return [*found, *postgres_problems(request, host), *redis_problems(request, host)]

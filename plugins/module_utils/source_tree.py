@@ -171,6 +171,26 @@ def observe(root: str) -> Manifest:
     return manifest
 
 
+def closed(root: str) -> dict[str, int]:
+    """Return the mode that each file and directory of a git checkout needs which others than its owner cannot read.
+
+    What git keeps for itself in .git is left out.
+    """
+    found: dict[str, int] = {}
+    for directory, names, files in os.walk(root):
+        if directory == root:
+            names[:] = [name for name in names if name != ".git"]
+        for path in (directory, *(os.path.join(directory, name) for name in files)):
+            status = os.lstat(path)
+            if stat.S_ISLNK(status.st_mode):
+                continue
+            mode = stat.S_IMODE(status.st_mode)
+            executable = stat.S_ISDIR(status.st_mode) or mode & stat.S_IXUSR
+            if (wanted := mode | (0o555 if executable else 0o444)) != mode:
+                found[path] = wanted
+    return found
+
+
 def _line(path: str) -> str:
     status = os.lstat(path)
     own = status.st_uid == os.geteuid() and status.st_gid == os.getegid()

@@ -269,6 +269,20 @@ def role_statements(
     return statements
 
 
+def earlier_passwords(roles: Iterable[str], state: Mapping[str, Any]) -> str:
+    """Return the SQL that gives roles the verifiers back that they had; a role that is new gets none.
+
+    Parameters:
+        roles: their names.
+        state: the answer to ``roles_query`` before they were changed.
+    """
+    verifiers = {role: (state["roles"].get(role) or {}).get("verifier") for role in roles}
+    return "".join(
+        f"ALTER ROLE {quote_name(role)} PASSWORD {quote_text(verifier) if verifier else 'NULL'};"
+        for role, verifier in verifiers.items()
+    )
+
+
 def spellings(secret: str) -> set[str]:
     """Return how programs write a secret: as it is, a line of it alone, as JSON, as Python, in a URL."""
     lines = {secret, *(line for line in secret.splitlines() if len(line) >= SECRET_LINE)}

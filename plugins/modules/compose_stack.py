@@ -27,6 +27,12 @@ options:
     type: list
     elements: dict
     default: []
+  postgres:
+    description: >-
+      What the image of the database has to be: C(service), C(volume), C(major), C(uid) and C(gid). It is asked before
+      its volume is made, and refused where it is of another kind. Empty for none.
+    type: dict
+    default: {}
   builds:
     description: >-
       Images made on the host: C(service), C(image) (the repository), C(bases) (images it is built on), C(inputs)
@@ -170,6 +176,7 @@ seconds:
 
 import dataclasses
 import json
+import os
 import secrets
 import shutil
 import tempfile
@@ -187,6 +194,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils import (
     ledger,
     release,
     rolling,
+    source_tree,
     stack_lock,
     stack_plan,
 )
@@ -194,6 +202,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.compose_model imp
 from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
 from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres_server import PostgresServer
 
 CURRENT = "current"
 # What a rollback has to know of the stack, below the project's folder
@@ -248,11 +257,14 @@ class Stack:
             self.roll_back(**self.parameters["rollback"])
             return
         self.entries = self.ledger.read()
-        with self.step("volumes"):
-            self.create_volumes()
         model = self.docker.model()
         with self.step("images"):
-            self.make_images(model)
+            there = self.pull_images(model)
+        postgres_labels = self.check_postgres(model)  # its messages begin with the variable
+        with self.step("volumes"):
+            self.create_volumes(postgres_labels)
+        with self.step("build"):
+            self.build_images(there)
         released = {build["service"]: self.released(build) for build in self.parameters["builds"]}
         self.images = {name: released.get(name, service["image"]) for name, service in model["services"].items()}
         with self.command_files():
@@ -436,19 +448,33 @@ class Stack:
             self.docker.run(["container", "rm", *(container.id for container in left)])
         return [container for container in containers if container not in left]
 
-    def create_volumes(self) -> None:
-        """Create the external volumes that are missing."""
+    def check_postgres(self, model: dict[str, Any]) -> dict[str, str]:
+        """Refuse an image of the database that its volume cannot be used by; return the labels of a new volume."""
+        wanted = self.parameters["postgres"]
+        if not wanted:
+            return {}
+        server = PostgresServer(self.docker, wanted, model["services"][wanted["service"]]["image"])
+        image = server.refuse_unfit(self.actions)
+        if not self.module.check_mode:
+            server.clear()
+        return image.labels if image else {}
+
+    def create_volumes(self, postgres_labels: Mapping[str, str]) -> None:
+        """Create the external volumes that are missing, that of the database with what its image says of itself."""
         there = self.docker.volumes()
         for volume in self.parameters["volumes"]:
             if volume["name"] in there:
                 continue
             self.actions.append(f"create volume {volume['name']}")
+            said = volume.get("labels") or {}
+            if volume["name"] == self.parameters["postgres"].get("volume"):
+                said = {**said, **postgres_labels}
             if not self.module.check_mode:
-                labels = [part for item in (volume.get("labels") or {}).items() for part in ("--label", "=".join(item))]
+                labels = [part for item in said.items() for part in ("--label", "=".join(item))]
                 self.docker.run(["volume", "create", *labels, volume["name"]])
 
-    def make_images(self, model: dict[str, Any]) -> None:
-        """Pull what is missing and build what has no image of its tag yet, side by side."""
+    def pull_images(self, model: dict[str, Any]) -> dict[str, str]:
+        """Pull what is missing, side by side; return the ids of those that are there, by name."""
         builds = self.parameters["builds"]
         built = {build["service"] for build in builds}
         bases = {base for build in builds for base in build["bases"]}
@@ -463,18 +489,42 @@ class Stack:
         if missing and not self.module.check_mode:
             self.docker.pull(missing)
             there = self.docker.image_ids(bases | plain)
+        return there
+
+    def build_images(self, there: Mapping[str, str]) -> None:
+        """Build what has no image of its tag yet, on bases by their ids."""
+        builds = self.parameters["builds"]
         for build in builds:
             source = self.parameters["sources"].get(build["source"], "")
             ids = [there.get(base, base) for base in build["bases"]]
             self.releases[build["service"]] = stack_plan.tag(build["inputs"], source, ids)
         names = {build["service"]: self.released(build) for build in builds}
-        absent = sorted(service for service, name in names.items() if name not in self.docker.image_ids(names.values()))
+        opened = {build["service"] for build in builds if self.open_checkout(build)}
+        known = self.docker.image_ids(names.values())
+        absent = sorted(service for service, name in names.items() if name not in known or service in opened)
         self.actions += [f"build {names[service]}" for service in absent]
         if absent and not self.module.check_mode:
             # An image that asks for it is told its tag, so that the application can say which release it is
             told = {service: {"args": {"RELEASE": self.releases[service]}} for service in absent}
             override = {"services": {service: {"image": names[service], "build": told[service]} for service in absent}}
             self.docker.compose("--progress", "plain", "build", *absent, override=json.dumps(override))
+
+    def open_checkout(self, build: dict[str, Any]) -> bool:
+        """Let every user read a checkout that a login of a strict umask made; tell whether it was closed.
+
+        An image that was built of it is as closed, and has the tag of the commit: it loses it first, so that a run
+        which is interrupted here builds anew all the same.
+        """
+        folder = self.docker.directory / build["source"]
+        closed = source_tree.closed(str(folder)) if (folder / ".git").exists() else {}
+        if not closed:
+            return False
+        self.actions.append(f"let every user read {folder}")
+        if not self.module.check_mode:
+            self.docker.run(["image", "rm", self.released(build)], ok=(0, 1))
+            for path, mode in closed.items():
+                os.chmod(path, mode)
+        return True
 
     def released(self, build: dict[str, Any]) -> str:
         """Return the name of the image of this release."""
@@ -800,11 +850,13 @@ def locked(module: AnsibleModule, lock: stack_lock.StackLock) -> Iterator[None]:
 
 def main() -> None:
     """Run the module."""
+    os.umask(0o022)  # whatever the login's is: services read what is made here as other users
     module = AnsibleModule(
         argument_spec={
             "project": {"type": "str", "required": True},
             "directory": {"type": "path", "required": True},
             "volumes": {"type": "list", "elements": "dict", "default": []},
+            "postgres": {"type": "dict", "default": {}},
             "builds": {"type": "list", "elements": "dict", "default": []},
             "sources": {"type": "dict", "default": {}},
             "database": {"type": "dict", "default": {}},

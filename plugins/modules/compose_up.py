@@ -27,6 +27,12 @@ options:
     type: list
     elements: dict
     default: []
+  postgres:
+    description: >-
+      What the image of the database has to be: C(service), C(volume), C(major), C(uid) and C(gid). One of another kind
+      is refused before anything starts. Empty for none.
+    type: dict
+    default: {}
   folders:
     description: Folders that are made when missing, since the engine would make them as root to mount something there.
     type: list
@@ -77,6 +83,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import INPUTS_LABEL, digest
 from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres_server import PostgresServer
 
 
 class Environment:
@@ -92,6 +99,7 @@ class Environment:
     def run(self) -> None:
         """Do what is missing, in order."""
         before = self.docker.containers()
+        self.check_postgres()
         self.make_folders()
         self.build()
         if self.module.check_mode:
@@ -110,6 +118,17 @@ class Environment:
         self.actions += [f"start {one.service}" for one in after if known.get(one.id) != one.status]
         gone = known.keys() - {one.id for one in after}
         self.actions += sorted(f"remove {one.name}" for one in before if one.id in gone)
+
+    def check_postgres(self) -> None:
+        """Refuse an image of the database that its volume cannot be used by."""
+        wanted = self.parameters["postgres"]
+        if not wanted:
+            return
+        image = self.docker.model()["services"][wanted["service"]]["image"]
+        if not self.module.check_mode and not self.docker.image_ids([image]):
+            self.actions.append(f"pull {image}")
+            self.docker.pull([image])
+        PostgresServer(self.docker, wanted, image).refuse_unfit(self.actions)
 
     def make_folders(self) -> None:
         """Make the folders that something is mounted on, as the user's own."""
@@ -137,12 +156,14 @@ class Environment:
 
 def main() -> None:
     """Run the module."""
+    os.umask(0o022)  # whatever the login's is: services read what is made here as other users
     module = AnsibleModule(
         argument_spec={
             "project": {"type": "str", "required": True},
             "directory": {"type": "path", "required": True},
             "compose_file": {"type": "str", "default": "dev.compose.yml"},
             "builds": {"type": "list", "elements": "dict", "default": []},
+            "postgres": {"type": "dict", "default": {}},
             "folders": {"type": "list", "elements": "path", "default": []},
             "database": {"type": "dict", "default": {}},
             "database_passwords": {"type": "dict", "default": {}, "no_log": True},

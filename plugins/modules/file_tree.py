@@ -359,6 +359,7 @@ def apply(changes: list[Change], removals: list[tuple[str, Found]]) -> None:
 def main() -> None:
     """Run the module."""
     owner: dict[str, Any] = {"owner": {"type": "str"}, "group": {"type": "str"}}
+    os.umask(0o022)  # whatever the login's is: services read what is made here as other users
     module = AnsibleModule(
         argument_spec={
             "root": {"type": "path", "required": True},

@@ -63,10 +63,18 @@ options:
       uid:
         description: Number of the user that the server runs as.
         type: int
-      libc:
-        description: C library of the image. Compared with the label of the volume, if it has one.
+  redis:
+    description: Who Redis runs as, and the volume that it writes to.
+    type: dict
+    suboptions:
+      volume:
+        description: Name of the Docker volume.
         type: str
-        choices: [glibc, musl]
+        required: true
+      uid:
+        description: Number of the user that the server runs as.
+        type: int
+        required: true
   volumes:
     description: Names of further Docker volumes to report.
     type: list
@@ -138,7 +146,7 @@ EXAMPLES = r"""
     directory: /opt/shop
     published_ports:
       - {port: 8420, address: 0.0.0.0, variable: nginx_frontend_port, service: nginx}
-    postgres: {volume: shop_postgres_data, major: 18, uid: 70, libc: musl}
+    postgres: {volume: shop_postgres_data, major: 18, uid: 70}
     volumes: [shop_redis_data]
     sysctls: "{{ docker_host_sysctls | list }}"
     minimum_memory_mb: "{{ compose_project_memory_minimum }}"
@@ -256,8 +264,10 @@ host:
       sample:
         shop_postgres_data:
           exists: true
+          path: /var/lib/docker/volumes/shop_postgres_data/_data
           labels: {}
-          postgres: [{path: 18/docker, major: 18, uid: 70}]
+          owner: null
+          postgres: [{path: 18/docker, major: 18, uid: 70, gid: 70, complete: true}]
     sysctls:
       description: The requested kernel settings, null where the kernel has none of that name.
       type: dict
@@ -270,6 +280,12 @@ host:
         route.
       type: dict
       sample: {in_force: true, enabled: true, ssh_ports: [22], uplinks: [eth0]}
+    neighbours:
+      description: >-
+        What is in the way of the project: unit files by its names that are not its own, the folders of other projects,
+        and the project whose files lie in its folder.
+      type: dict
+      sample: {units: [], projects: {blog: /opt/blog}, here: shop}
 """
 
 import contextlib
@@ -279,7 +295,6 @@ import ipaddress
 import json
 import os
 import shutil
-import stat
 import subprocess
 import time
 from collections.abc import Iterable
@@ -287,13 +302,13 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils import firewall, neighbours
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import expected_layout, read_clusters
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     ARGUMENT_SPEC,
     DEPENDENCY_FILES,
     KNOWN_PACKAGES,
     PS_FORMAT,
-    Cluster,
     Engine,
     Firewall,
     Host,
@@ -301,7 +316,6 @@ from ansible_collections.fullstack.docker.plugins.module_utils.preflight import 
     Request,
     Volume,
     containers_of,
-    expected_layout,
     listeners_of,
     parse_dpkg_status,
     parse_listeners,
@@ -439,43 +453,13 @@ def read_listeners(ports: set[int], rows: list[dict[str, str]]) -> list[Listener
     return listeners_of(sockets, published, read_holders(entry["inode"] for entry in sockets))
 
 
-def read_clusters(top: str, layout: str, *, shifted: bool) -> list[Cluster]:
-    """Return the PostgreSQL data directories in a volume, at most two levels down.
-
-    Args:
-        top: the volume's directory on the host.
-        layout: where the data is expected; reported without PG_VERSION too when it is not empty.
-        shifted: user namespaces shift the owners, so that they say nothing.
-    """
-    found: list[Cluster] = []
-    level = ["."]
-    for depth in range(3):
-        below: list[str] = []
-        for path in level:
-            directory = os.path.normpath(os.path.join(top, path))
-            try:
-                # A mounted file system brings lost+found along
-                names = sorted(set(os.listdir(directory)) - {"lost+found"})
-                status = os.lstat(directory)
-            except OSError:
-                continue
-            if stat.S_ISLNK(status.st_mode):
-                continue
-            whole = "PG_VERSION" in names
-            if whole or (path == layout and names):
-                version = parse_version(read(os.path.join(directory, "PG_VERSION")))
-                found.append(
-                    {
-                        "path": path,
-                        "major": version[0] if version else None,
-                        "uid": None if shifted else status.st_uid,
-                    }
-                )
-            if not whole and depth < 2:
-                # Every database in base/ has a PG_VERSION of its own
-                below += [os.path.normpath(os.path.join(path, n)) for n in names if n != "base"]
-        level = below
-    return found
+def read_owner(folder: str) -> tuple[int, int] | None:
+    """Return user and group of a folder that holds something and that others may not write to."""
+    try:
+        status = os.stat(folder)
+        return (status.st_uid, status.st_gid) if os.listdir(folder) and not status.st_mode & 0o022 else None
+    except OSError:
+        return None
 
 
 def read_volumes(names: list[str], info: dict[str, Any], root: str, layout: str) -> dict[str, Volume]:
@@ -491,7 +475,9 @@ def read_volumes(names: list[str], info: dict[str, Any], root: str, layout: str)
         top = volume.get("Mountpoint") or os.path.join(root, "volumes", name, "_data")
         found[name] = {
             "exists": bool(volume) or os.path.isdir(top),
+            "path": top,
             "labels": dict(volume.get("Labels") or {}),
+            "owner": None if shifted else read_owner(top),
             "postgres": read_clusters(top, layout, shifted=shifted),
         }
     return found
@@ -581,6 +567,7 @@ def read_host(request: Request) -> Host:
         "volumes": read_volumes(list(dict.fromkeys(names)), info, engine["root"], layout),
         "sysctls": {name: read_sysctl(name) for name in request["sysctls"]},
         "firewall": read_firewall(),
+        "neighbours": neighbours.read(request["project"], request["directory"], rows),
     }
 
 

@@ -225,6 +225,7 @@ def main() -> None:
 
     The action plugin passes each source's name, dest and hash, and in a second call the archive.
     """
+    os.umask(0o022)  # whatever the login's is: services read what is made here as other users
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     sources: list[dict[str, Any]] = module.params["sources"]
     try:

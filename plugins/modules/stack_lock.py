@@ -60,6 +60,7 @@ notice:
   type: str
 """
 
+import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -84,6 +85,7 @@ def put_back(module: AnsibleModule, directory: Path) -> None:
 
 def main() -> None:
     """Run the module."""
+    os.umask(0o022)  # whatever the login's is: services read what is made here as other users
     module = AnsibleModule(
         argument_spec={
             "directory": {"type": "path", "required": True},

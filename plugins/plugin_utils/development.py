@@ -18,8 +18,8 @@ with suppress(ImportError):  # every controller has it by ansible-core; ansible-
     from packaging.specifiers import SpecifierSet
     from packaging.utils import canonicalize_name
 
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres_image import MAJOR_LABEL
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
-    MAJOR_LABEL,
     Host,
     Request,
     address_problems,
@@ -89,9 +89,11 @@ def volume_problems(request: Request, host: Host) -> Iterator[str]:
     volume = host["volumes"].get(postgres["volume"]) if postgres else None
     major = volume["labels"].get(MAJOR_LABEL) if volume else None
     if postgres and major and major != str(postgres["major"]):
+        servers = [one["name"] for one in host["containers"] if one["service"] == "db"]
+        drop = [*(f"docker rm --force {name}" for name in servers), f"docker volume rm {postgres['volume']}"]
         yield (
             f"postgres_version: {postgres['major']}, but volume {postgres['volume']} holds data of PostgreSQL {major}; "
-            f"set it to {major} with an image of it, or drop the data: docker volume rm {postgres['volume']}"
+            f"set it to {major} with an image of it, or drop the data: {' && '.join(drop)}"
         )
 
 

@@ -15,6 +15,9 @@ PLACEHOLDER = re.compile(
     r"|^(test|dev|demo|dummy|insecure|default|secret|password|passw0rd|admin|root|postgres|redis|letmein|qwerty)+\d*$",
     re.IGNORECASE,
 )
+DATABASE_PASSWORDS = ("postgres_password", "postgres_app_password", "redis_password")
+# What redis.conf has no way of writing as JSON does
+UNWRITABLE = re.compile(r"[\x00-\x07\x0b\x0c\x0e-\x1f]")
 REMEDY = "ansible-playbook playbooks/secrets.yml writes a vault with random values"
 
 
@@ -64,6 +67,24 @@ def weak(values: Mapping[str, Any], free: frozenset[str]) -> Iterator[str]:
             fault = weakness(str(one)) if one else None
             if fault and not ((name in free or not single) and fault != "is a placeholder"):
                 yield f"{label}: {fault}; {REMEDY}"
+
+
+def unusable(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each password that would not be the same in every place that it is written to.
+
+    Parameters:
+        values: by variable.
+    """
+    for name in DATABASE_PASSWORDS:
+        value = values.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and name != "redis_password":
+            yield f"{name}: is a number to YAML; write it in quotes"
+        if not isinstance(value, str):
+            continue
+        if value != value.strip("\r\n"):
+            yield f"{name}: begins or ends with a line break, which programs that read a file cut off; write it without"
+        elif "\0" in value or (name == "redis_password" and UNWRITABLE.search(value)):
+            yield f"{name}: has a control character that cannot be written down; {REMEDY}"
 
 
 def plain(names: frozenset[str], path: str, text: str) -> Iterator[str]:

@@ -95,12 +95,14 @@ def test_a_problem_with_docker_is_told(developer: dict[str, Any], host: dict[str
 
 
 def test_data_of_another_major_version_is_told() -> None:
-    postgres = {"volume": "shop-dev_postgres_data", "major": 18, "uid": 70, "libc": "musl"}
+    postgres = {"volume": "shop-dev_postgres_data", "major": 18, "uid": 70}
     volume = {"exists": True, "labels": {"fullstack.docker.postgres.major": "17"}, "postgres": []}
     request = cast("Request", {**REQUEST, "postgres": postgres})
-    host = cast("Host", {**HOST, "volumes": {"shop-dev_postgres_data": volume}})
+    server = {"service": "db", "name": "shop-dev-db-1"}
+    host = cast("Host", {**HOST, "volumes": {"shop-dev_postgres_data": volume}, "containers": [server]})
     (told,) = development.volume_problems(request, host)
     assert "postgres_version: 18, but volume shop-dev_postgres_data holds data of PostgreSQL 17" in told
+    assert told.endswith("docker rm --force shop-dev-db-1 && docker volume rm shop-dev_postgres_data")
 
 
 @pytest.mark.parametrize(

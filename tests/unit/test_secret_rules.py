@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.fullstack.docker.plugins.plugin_utils.secret_rules import plain, weak, weakness
+from ansible_collections.fullstack.docker.plugins.plugin_utils.secret_rules import (
+    DATABASE_PASSWORDS,
+    plain,
+    unusable,
+    weak,
+    weakness,
+)
 
 NAMES = frozenset({"postgres_password", "fastapi_backend_secret_environment"})
 
@@ -76,3 +82,27 @@ def test_a_plain_secret_is_found_wherever_it_stands(text: str) -> None:
 )
 def test_what_is_encrypted_or_looked_up_is_left_alone(text: str) -> None:
     assert list(plain(NAMES, "main.yml", text)) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["pässwörd-日本-\n2026\"'$%{x}", "Sicher❤️Passwort-2026", " a b ", "tab\there", 'q"\\']
+)
+def test_a_password_with_odd_characters_passes(value: str) -> None:
+    assert list(unusable(dict.fromkeys(DATABASE_PASSWORDS, value))) == []
+
+
+@pytest.mark.parametrize("name", ["postgres_password", "postgres_app_password", "redis_password"])
+@pytest.mark.parametrize("value", ["from-a-block\n", "\nfrom-a-block", "a\0b"])
+def test_a_password_that_programs_read_differently_is_refused(name: str, value: str) -> None:
+    (line,) = unusable({name: value})
+    assert line.startswith(f"{name}: ")
+    assert value.strip() not in line
+
+
+def test_a_number_is_no_password_of_a_role() -> None:
+    (line,) = unusable({"postgres_app_password": 1234567890123456789, "redis_password": 12345})
+    assert line == "postgres_app_password: is a number to YAML; write it in quotes"
+
+
+def test_redis_conf_cannot_hold_every_control_character() -> None:
+    assert len(list(unusable({"redis_password": "a\x01b", "postgres_password": "a\x01b"}))) == 1

@@ -145,6 +145,13 @@ def test_no_password_travels_to_the_server() -> None:
     assert all(password not in sql for _description, sql in statements for password in PASSWORDS.values())
 
 
+def test_earlier_passwords_come_back_and_new_roles_have_none() -> None:
+    state = {"roles": {"postgres": known("postgres", verifier="SCRAM-SHA-256$x")}, "owner": "app"}
+    assert stack_plan.earlier_passwords(PASSWORDS, state) == (
+        """ALTER ROLE "postgres" PASSWORD 'SCRAM-SHA-256$x';ALTER ROLE "app" PASSWORD NULL;"""
+    )
+
+
 @given(st.text(min_size=1), st.text(min_size=1, alphabet="ab'\"\\;-"))
 def test_quoted_names_and_texts_end_where_they_should(name: str, text: str) -> None:
     assert stack_plan.quote_name(name)[1:-1].replace('""', "").count('"') == 0

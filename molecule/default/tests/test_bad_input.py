@@ -25,9 +25,9 @@ Words = tuple[str, ...]
 def refused(site: Site, fingerprint: Callable[..., dict[str, str]]) -> Callable[..., Run]:
     """Return a function that runs the play, and holds that it failed and left no trace."""
 
-    def run(*folders: str, inventory: Path | None = None, **variables: Any) -> Run:
+    def run(*folders: str, check: bool = False, inventory: Path | None = None, **variables: Any) -> Run:
         before = fingerprint(*folders)
-        done = site.run(inventory=inventory, **variables)
+        done = site.run(*(["--check"] if check else []), inventory=inventory, **variables)
         assert done.code != 0
         assert fingerprint(*folders) == before
         return done
@@ -42,7 +42,14 @@ def unsaid(words: Words, done: Run) -> list[str]:
 
 # --- variables ----------------------------------------------------------------------------------
 
-WRONG_VARIABLES = {"postgres_memroy": "1G", "redis_pids": "many"}
+WRONG_VARIABLES = {
+    "postgres_memroy": "1G",
+    "redis_pids": "many",
+    "compose_project_name": "My_App",
+    "compose_project_directory": "/opt",
+    "nginx_frontend_address": "::",
+    "postgres_app_user": "pg_app",
+}
 PLAIN_SECRETS = """
 postgres_password: changeme-changeme
 postgres_app_password: k3T9-aW_
@@ -51,6 +58,10 @@ fastapi_backend_secret_environment: {TOKEN: 7d2f0c1be94a4c58}
 SAID_OF_VARIABLES: dict[str, Words] = {
     "mistyped": ("postgres_memroy: no such variable in role postgres", "did you mean postgres_memory?"),
     "wrong type": ("redis_pids:", "cannot be converted to an int", "wanted: int (Most processes in the container)"),
+    "project name": ("compose_project_name: 'My_App' is no name of a Compose project", "use my_app"),
+    "shared folder": ("compose_project_directory: /opt is not the project's alone", "such as /opt/shop"),
+    "IPv6": ("nginx_frontend_address: '::' is an IPv6 address", "use 0.0.0.0 for all"),
+    "reserved role": ("postgres_app_user: 'pg_app' is kept by PostgreSQL for itself; use another name",),
     "missing secret": ("redis_password: not set; set it in the vault file (playbooks/secrets.yml writes one",),
     "placeholder": ("postgres_password: is a placeholder; ansible-playbook playbooks/secrets.yml writes",),
     "short secret": ("postgres_app_password: has 8 characters, and 16 are the least",),
@@ -158,13 +169,22 @@ class Volume(NamedTuple):
 
 VOLUMES = {
     "of another major version": Volume(
-        ".", 17, 999, ("postgres_version: 18, but volume another_postgres_data holds data of PostgreSQL 17", "upgrade")
+        ".",
+        17,
+        999,
+        ("postgres_version: 18, but volume another_postgres_data holds data of PostgreSQL 17", "dump and restore"),
     ),
     "of another layout": Volume(
-        ".", 18, 999, ("postgres_version: the image of 18 keeps its data in 18/docker of the volume", "move it there")
+        ".",
+        18,
+        999,
+        ("postgres_version: 18 keeps its data in 18/docker of the volume", "another_postgres_data/_data && mkdir"),
     ),
     "of another user": Volume(
-        "18/docker", 18, 70, ("postgres_uid: 999, but the data in volume another_postgres_data belongs to uid 70",)
+        "18/docker",
+        18,
+        70,
+        ("postgres_uid: 999, but the data in volume another_postgres_data belongs to uid 70", "Set postgres_uid: 70"),
     ),
 }
 
@@ -177,7 +197,8 @@ def volume(request: pytest.FixtureRequest, host: Host) -> Iterator[tuple[str, Vo
     top = host.check_output("docker volume inspect --format '{{.Mountpoint}}' %s", name)
     data = f"{top}/{wanted.folder}"
     host.check_output("install -d -m 700 -o %s %s", str(wanted.uid), data)
-    host.check_output("sh -c 'echo %s > %s/PG_VERSION'", str(wanted.major), data)
+    host.check_output("sh -c 'echo %s > %s/PG_VERSION && mkdir %s/global'", str(wanted.major), data, data)
+    host.check_output("touch %s/global/pg_control", data)
     yield top, wanted
     host.check_output("docker volume rm %s", name)
 
@@ -185,4 +206,11 @@ def volume(request: pytest.FixtureRequest, host: Host) -> Iterator[tuple[str, Vo
 def test_data_volume_is_refused(refused: Callable[..., Run], volume: tuple[str, Volume]) -> None:
     folder, wanted = volume
     done = refused(folder, **ANOTHER)
-    assert unsaid((*wanted.words, "the data is untouched"), done) == [], done.said
+    assert unsaid((*wanted.words, "it is untouched"), done) == [], done.said
+
+
+def test_image_of_another_kind_is_refused(refused: Callable[..., Run]) -> None:
+    # In check mode, which asks an image that is there
+    done = refused(check=True, **ANOTHER, postgres_version=17, postgres_uid=70)
+    words = ("is of PostgreSQL 18; set postgres_version: 18", "set postgres_uid: 999 and postgres_gid: 999")
+    assert unsaid(words, done) == [], done.said

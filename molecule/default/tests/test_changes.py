@@ -165,6 +165,9 @@ def test_changed_configuration_touches_nginx_alone(configured: Change) -> None:
 
 # --- passwords ----------------------------------------------------------------------------------
 
+# What SASLprep changes, and what files, URLs and commands give a meaning to
+ODD = "Sicher❤️ e\u0301日本\n\"'\\$%{x}"
+
 
 @dataclass(frozen=True)
 class Passwords:
@@ -182,7 +185,7 @@ def old(secrets: dict[str, str]) -> Passwords:
 
 @pytest.fixture(scope="module")
 def new() -> Passwords:
-    return Passwords(random_secrets.token_urlsafe(32), random_secrets.token_urlsafe(32))
+    return Passwords(f"{ODD}{random_secrets.token_urlsafe(32)}", f"{ODD}{random_secrets.token_urlsafe(32)}")
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ansible_collections.fullstack.docker.plugins.module_utils import preflight
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import Cluster
 
 REPOSITORY = Path(__file__).parents[4]
 GIBIBYTE = 1024**3
@@ -35,7 +36,8 @@ def request_() -> preflight.Request:
                 "service": "nginx",
             }
         ],
-        "postgres": {"volume": "shop_postgres_data", "major": 18, "uid": 70, "libc": "musl"},
+        "postgres": {"volume": "shop_postgres_data", "major": 18, "uid": 70},
+        "redis": {"volume": "shop_redis_data", "uid": 999},
         "volumes": [],
         "sysctls": [],
         "minimum_memory_mb": 1500,
@@ -74,9 +76,12 @@ def host() -> preflight.Host:
         "packages": {"docker.io": "26.1.5+dfsg1-9+b9"},
         "listeners": [],
         "containers": [],
-        "volumes": {"shop_postgres_data": {"exists": True, "labels": {}, "postgres": []}},
+        "volumes": {
+            "shop_postgres_data": {"exists": True, "path": "/v", "labels": {}, "owner": (70, 70), "postgres": []}
+        },
         "sysctls": {},
         "firewall": {"in_force": False, "enabled": False, "ssh_ports": [22], "uplinks": ["eth0"]},
+        "neighbours": {"units": [], "projects": {"blog": "/opt/blog"}, "here": "shop"},
     }
 
 
@@ -94,8 +99,8 @@ def bare(host: preflight.Host) -> preflight.Host:
     return host
 
 
-def cluster(path: str, major: int | None, uid: int | None = 70) -> preflight.Cluster:
-    return {"path": path, "major": major, "uid": uid}
+def cluster(path: str, major: int | None, uid: int | None = 70) -> Cluster:
+    return {"path": path, "major": major, "uid": uid, "gid": uid, "complete": True}
 
 
 def held(**changes: Any) -> preflight.Listener:
@@ -550,7 +555,7 @@ def test_postgres_data_refused(
     request_: preflight.Request,
     host: preflight.Host,
     major: int,
-    clusters: list[preflight.Cluster],
+    clusters: list[Cluster],
     words: list[str],
 ) -> None:
     assert request_["postgres"] is not None
@@ -576,7 +581,7 @@ def test_postgres_data_accepted(
     request_: preflight.Request,
     host: preflight.Host,
     major: int,
-    clusters: list[preflight.Cluster],
+    clusters: list[Cluster],
 ) -> None:
     assert request_["postgres"] is not None
     request_["postgres"]["major"] = major
@@ -584,13 +589,14 @@ def test_postgres_data_accepted(
     assert preflight.problems(request_, host) == []
 
 
-def test_data_made_on_another_libc_is_refused(request_: preflight.Request, host: preflight.Host) -> None:
-    volume = host["volumes"]["shop_postgres_data"]
-    volume["postgres"] = [cluster("18/docker", 18)]
-    volume["labels"] = {preflight.LIBC_LABEL: "glibc"}
-    (problem,) = preflight.problems(request_, host)
-    assert "postgres_image: built on musl" in problem
-    assert "made on glibc" in problem
+@pytest.mark.parametrize(("owner", "count"), [((999, 1000), 0), (None, 0), ((70, 71), 1)])
+def test_data_of_redis_has_to_be_its_own(
+    request_: preflight.Request, host: preflight.Host, owner: tuple[int, int] | None, count: int
+) -> None:
+    host["volumes"]["shop_redis_data"] = {"exists": True, "path": "/r", "labels": {}, "owner": owner, "postgres": []}
+    found = preflight.problems(request_, host)
+    assert len(found) == count
+    assert all("redis_uid: 999" in one and "set redis_uid: 70 and redis_gid: 71" in one for one in found)
 
 
 def test_all_problems_are_told_at_once(request_: preflight.Request, host: preflight.Host) -> None:

@@ -20,53 +20,10 @@ def make_cluster(path: Path, version: str) -> None:
     (path / "PG_VERSION").write_text(f"{version}\n")
 
 
-@pytest.mark.parametrize(
-    ("layout", "version", "major"),
-    [(".", "17", 17), ("data", "17", 17), ("18/docker", "18", 18), ("9.6/main", "9.6", 9)],
-)
-def test_a_cluster_is_found_wherever_it_lies(tmp_path: Path, layout: str, version: str, major: int) -> None:
-    make_cluster(tmp_path / layout, version)
-    (tmp_path / "lost+found").mkdir()
-    assert preflight.read_clusters(str(tmp_path), "18/docker", shifted=False) == [
-        {"path": layout, "major": major, "uid": os.getuid()}
-    ]
-
-
-def test_two_clusters_are_both_found(tmp_path: Path) -> None:
-    make_cluster(tmp_path / "17" / "docker", "17")
-    make_cluster(tmp_path / "18" / "docker", "18")
-    found = preflight.read_clusters(str(tmp_path), "18/docker", shifted=True)
-    assert [(entry["path"], entry["major"], entry["uid"]) for entry in found] == [
-        ("17/docker", 17, None),
-        ("18/docker", 18, None),
-    ]
-
-
-def test_half_made_data_is_told_from_none(tmp_path: Path) -> None:
-    (tmp_path / "18" / "docker").mkdir(parents=True)
-    assert preflight.read_clusters(str(tmp_path), "18/docker", shifted=False) == []
-    (tmp_path / "18" / "docker" / "pg_wal").mkdir()
-    (found,) = preflight.read_clusters(str(tmp_path), "18/docker", shifted=False)
-    assert (found["path"], found["major"]) == ("18/docker", None)
-
-
-def test_half_made_data_does_not_hide_a_cluster_below(tmp_path: Path) -> None:
-    make_cluster(tmp_path / "18" / "docker", "18")
-    found = preflight.read_clusters(str(tmp_path), ".", shifted=False)
-    assert [(entry["path"], entry["major"]) for entry in found] == [(".", None), ("18/docker", 18)]
-
-
-def test_links_are_not_followed(tmp_path: Path) -> None:
-    make_cluster(tmp_path / "elsewhere", "17")
-    volume = tmp_path / "volume"
-    volume.mkdir()
-    (volume / "data").symlink_to(tmp_path / "elsewhere")
-    assert preflight.read_clusters(str(volume), "18/docker", shifted=False) == []
-
-
 def test_a_missing_volume_holds_nothing(tmp_path: Path) -> None:
     volumes = preflight.read_volumes(["shop_data"], {}, str(tmp_path), ".")
-    assert volumes == {"shop_data": {"exists": False, "labels": {}, "postgres": []}}
+    path = str(tmp_path / "volumes" / "shop_data" / "_data")
+    assert volumes == {"shop_data": {"exists": False, "path": path, "labels": {}, "owner": None, "postgres": []}}
 
 
 def test_a_volume_is_read_without_an_engine(tmp_path: Path) -> None:
@@ -74,6 +31,16 @@ def test_a_volume_is_read_without_an_engine(tmp_path: Path) -> None:
     volume = preflight.read_volumes(["shop_data"], {}, str(tmp_path), ".")["shop_data"]
     assert volume["exists"]
     assert [entry["major"] for entry in volume["postgres"]] == [17]
+
+
+def test_the_owner_of_a_volume_counts_where_something_lies_in_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    assert preflight.read_owner(str(tmp_path)) is None
+    (tmp_path / "appendonlydir").mkdir()
+    assert preflight.read_owner(str(tmp_path)) == (os.getuid(), os.getgid())
+    tmp_path.chmod(0o777)
+    assert preflight.read_owner(str(tmp_path)) is None
+    assert preflight.read_owner(str(tmp_path / "missing")) is None
 
 
 def test_the_holder_of_a_port_is_named() -> None:
