@@ -78,4 +78,9 @@ class ActionModule(ActionBase):
             result: dict[str, Any] = self._execute_module(
                 module_name="fullstack.docker.compose_stack", task_vars=task_vars
             )
+        if result.get("failed") and "where" in result:
+            where = result.pop("where")
+            # ansible-core prints a module's own message above the result from 2.19 on, and only the result before
+            printed = not isinstance(result.get("exception", ""), str)
+            result["msg"] = where if printed else f"{result['msg']}\n{where}"
         return result

@@ -182,12 +182,14 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.fullstack.docker.plugins.module_utils import (
+    cause,
     image_cleanup,
     ledger,
     release,
     rolling,
     stack_lock,
     stack_plan,
+    standing,
 )
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
 from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
@@ -197,8 +199,10 @@ from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import
 CURRENT = "current"
 # What a rollback has to know of the stack, below the project's folder
 DESCRIPTION = "infra/stack.json"
-# Characters that the ledger keeps of why a release failed, the last ones
+# Characters that the ledger keeps of why a release failed: the cause, and the last ones of the log
 CAUSE_LENGTH = 4000
+# Tries that the front door gets after a failure, seconds between two of them, and seconds for an answer
+TRIES, PAUSE, PATIENCE = 3, 0.5, 5
 # Seconds that the healer is waited for
 HEALER_PATIENCE = 60
 
@@ -221,6 +225,7 @@ class Stack:
         self.journal = release.JournalFile(docker.directory)
         self.description = Description(docker.directory)
         self.entries: list[ledger.Entry] | None = None
+        self.before: list[stack_plan.Container] | None = None
         self.release = ""
 
     @property
@@ -236,7 +241,7 @@ class Stack:
         try:
             yield
         except (DockerError, release.ReleaseError) as error:
-            raise type(error)(f"{name}: {error}") from error
+            raise error.within(name) from error
         finally:
             # A release that replaces both tries both in the same step
             self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - began, 1)
@@ -272,14 +277,16 @@ class Stack:
         revision = self.schema_to_go_back_to(target, schema)
         newer = running.get(self.parameters["migration"].get("of", ""))
         self.entries = entries  # what fails from here on is an entry of its own
+        if any(running.get(service) != image for service, image in target.ids.items()):
+            self.actions.append(f"go back from {ledger.told(entries, running)} to release {target.release}")
         with self.command_files():
-            self.bring_about(model)
+            new = self.bring_about(model)
         try:
             if revision and newer:
                 with self.step("downgrade"):
                     self.downgrade(newer, revision)
         finally:
-            self.record_success(ledger.ROLLED_BACK, new=False, target=target)
+            self.record_success(ledger.ROLLED_BACK, new=new, target=target)
             self.keep_description()
 
     def described_by_last(self) -> dict[str, Any]:
@@ -370,6 +377,7 @@ class Stack:
         """Do what is missing now that the images are there; tell whether that made a new release."""
         self.recover()
         containers = self.clean(self.docker.containers())
+        self.before = containers
         self.record_strangers(containers)
         wanted = self.wanted(model, containers)
         application = self.application()
@@ -428,9 +436,9 @@ class Stack:
             raise
 
     def clean(self, containers: list[stack_plan.Container]) -> list[stack_plan.Container]:
-        """Remove containers that never ran: an interrupted run left them, and their names are in the way."""
+        """Remove containers that never ran: a run that did not come to its end left them, and their names are in the way."""
         left = [container for container in containers if container.status == "created"]
-        self.actions += [f"remove {container.name}, left by an interrupted run" for container in left]
+        self.actions += [f"remove {container.name}, which never ran" for container in left]
         if left and not self.module.check_mode:
             self.docker.run(["container", "rm", *(container.id for container in left)])
         return [container for container in containers if container not in left]
@@ -692,12 +700,64 @@ class Stack:
         with self.step("cleanup"):
             self.forget_images()
 
-    def record_failure(self, cause: str) -> None:
+    def fail(self, failure: cause.Failure) -> str:
+        """Write down why this release failed, leave the project tidy, and say what serves."""
+        self.record_failure(failure)
+        self.undo_description()
+        if self.module.check_mode:
+            return "This was a look: nothing was changed."
+        try:
+            self.tidy()
+            return self.standing()
+        except DockerError as error:
+            return f"What serves is not known: {error.cause()}"
+
+    def tidy(self) -> None:
+        """Remove what a first deployment leaves of an application that never served; the databases stay."""
+        if self.before is None:
+            return
+        services = self.docker.model()["services"]
+        data = stack_plan.foundations({"services": services})
+        served = not standing.absent(self.needed(), self.before)
+        vain = standing.leftovers(
+            services.keys() - data, self.docker.containers(), self.entries or [], served=served
+        )
+        self.actions += [f"remove {one.name}, which never served" for one in vain]
+        if vain:
+            self.docker.run(["rm", "--force", *(one.id for one in vain)])
+
+    def needed(self) -> list[str]:
+        """Return the services without which users get no answer."""
+        plan = self.parameters["rolling"]
+        return [plan[part] for part in ("front_door", "proxy", "backend")] if plan else self.application()
+
+    def standing(self) -> str:
+        """Say what serves, after a look at the containers and through the front door."""
+        containers, needed = self.docker.containers(), self.needed()
+        before = None if self.before is None else [one.id for one in self.before if one.serving]
+        troubles = [] if standing.absent(needed, containers) else self.troubles()
+        return standing.sentence(needed, containers, self.entries or [], before, troubles)
+
+    def troubles(self) -> list[str]:
+        """Ask through the front door as it is described now; return what is wrong with the answers."""
+        plan = self.described_by_last()["rolling"]
+        found = []
+        for url in plan.get("verify", []):
+            for attempt in range(TRIES):
+                time.sleep(PAUSE if attempt else 0)
+                trouble = rolling.fetch(url, plan["verify_host"], PATIENCE)
+                if not trouble:
+                    break
+            else:
+                found.append(f"GET {url}: {trouble}")
+        return found
+
+    def record_failure(self, failure: cause.Failure) -> None:
         """Write down why this release failed; if even that fails, the cause matters more."""
         if self.entries is None:
             return
         try:
-            self.release = self.record(ledger.FAILED, self.release_images(), cause=cause[-CAUSE_LENGTH:])
+            self.release = self.record(ledger.FAILED, self.release_images(), cause=failure.brief(CAUSE_LENGTH))
         except (DockerError, OSError) as error:
             self.module.warn(f"the failed release could not be written to {self.ledger.path}: {error}")
 
@@ -842,15 +902,15 @@ def main() -> None:
                 try:
                     stack.run()
                 except (DockerError, release.ReleaseError) as error:
-                    stack.record_failure(stack_plan.redact(str(error), stack.secrets()))
-                    stack.undo_description()
-                    raise
+                    failure = error.rewritten(lambda text: stack_plan.redact(text, stack.secrets()))
+                    said = "\n".join([failure.cause(), stack.fail(failure), failure.log()]).strip()
+                    where = ": ".join(["it failed in the step", *failure.steps])
+                    module.fail_json(msg=said, where=where, actions=stack.actions, seconds=stack.seconds)
                 except ledger.LedgerError:
                     stack.undo_description()
                     raise
-        except (DockerError, release.ReleaseError, ledger.LedgerError, stack_lock.LockError) as error:
-            said = stack_plan.redact(str(error), stack.secrets())
-            module.fail_json(msg=said, actions=stack.actions, seconds=stack.seconds)
+        except (ledger.LedgerError, stack_lock.LockError) as error:
+            module.fail_json(msg=str(error), actions=stack.actions, seconds=stack.seconds)
     module.exit_json(
         changed=bool(stack.actions),
         actions=stack.actions,
