@@ -18,6 +18,8 @@ LINES, AFTER = 50, 8
 # Lines that are looked through for the cause: some servers write a hundred for each of their workers
 SEARCHED = 1000
 KILLED = 137
+# Characters of a line of a log that are shown: pip lists all versions that there are
+WIDTH = 500
 # A line that is shorter may stand anywhere by chance
 TELLING = 12
 
@@ -28,6 +30,8 @@ _STEP_LINE = re.compile(r"^#(\d+) \d+\.\d+ ?(.*)$")
 _STEP_FAILED = re.compile(r"^#(\d+) ERROR: (.*)$")
 _STEP_NAME = re.compile(r"^#(\d+) \[([\w.-]+) ")
 _UNSOLVED = re.compile(r"^(?:ERROR: |target \S+: )*failed to solve: (.*)$")
+_UV = re.compile(r"^(?:error:|\s*\u00d7) ")
+_UV_CAUSE = re.compile(r"^\s+(?:cause:|Caused by:|╰─▶) ")
 # An exception's line follows the indented lines of its traceback
 _EXCEPTION = re.compile(r"^(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*|\w*error)(?::(?: .*)?)?$")
 _PLACE = re.compile(r'^ +File "([^"]+)", line (\d+)')
@@ -50,7 +54,8 @@ _NOISE = re.compile(
     re.VERBOSE,
 )
 _TROUBLE = re.compile(
-    r"\b(?:error|fatal|failed|failure|exception|denied|cannot|can't|could not|not found|no such|unable|panic|refused)\b",
+    r"\b(?:error|fatal|failed|failure|exception|denied|cannot|can't|could not|not found|no such|unable|panic"
+    r"|refused)\b",
     re.IGNORECASE,
 )
 _WORSE = ("error", "critical", "fatal")
@@ -70,10 +75,10 @@ class Witness:
     probe: str = ""
 
 
-Kind = TypeVar("Kind", bound="Failure")
+Kind = TypeVar("Kind", bound="StepError")
 
 
-class Failure(RuntimeError):
+class StepError(RuntimeError):
     """Something failed: ``what``, what was written before it, and in which steps, the outer first."""
 
     def __init__(self, what: str, witnesses: Iterable[Witness] = (), steps: Sequence[str] = ()) -> None:
@@ -86,10 +91,10 @@ class Failure(RuntimeError):
         """Return the same failure as one of a step."""
         return type(self)(self.what, self.witnesses, (step, *self.steps))
 
-    def rewritten(self, write: Callable[[str], str]) -> Failure:
+    def rewritten(self, write: Callable[[str], str]) -> StepError:
         """Return the same failure with all texts passed through a function, as to take the secrets out."""
         witnesses = [replace(one, text=write(one.text), probe=write(one.probe)) for one in self.witnesses]
-        return Failure(write(self.what), witnesses, self.steps)
+        return StepError(write(self.what), witnesses, self.steps)
 
     def cause(self) -> str:
         """Return the cause: one line, never empty, at most ``LENGTH`` characters."""
@@ -107,10 +112,10 @@ class Failure(RuntimeError):
         return f"{first}\n{log[-room:]}" if log and room > 0 else first
 
 
-def one_line(text: str) -> str:
-    """Return a text as one line of at most ``LENGTH`` characters."""
+def one_line(text: str, length: int = LENGTH) -> str:
+    """Return a text as one line of at most so many characters."""
     line = " ".join(_CONTROL.sub(" ", _ANSI.sub("", text)).split())
-    return line if len(line) <= LENGTH else line[: LENGTH - 1] + "…"
+    return line if len(line) <= length else line[: length - 1] + "…"
 
 
 def _cause(what: str, witnesses: Sequence[Witness]) -> str:
@@ -233,15 +238,11 @@ def _of_typescript(lines: Sequence[str]) -> str:
 
 def _of_uv(lines: Sequence[str]) -> str:
     """Return the error of uv, and what it gives as its causes."""
-    begin = next((number for number, line in enumerate(lines) if re.match(r"(?:error:|\s*×) ", line)), None)
+    begin = next((number for number, line in enumerate(lines) if _UV.match(line)), None)
     if begin is None:
         return ""
-    head = re.sub(r"^(?:error:|\s*×) ", "", lines[begin])
-    causes = [re.sub(r"^\s+(?:cause:|Caused by:|╰─▶) ", "", line) for line in lines[begin + 1 :] if _CAUSED.match(line)]
-    return _join(head, *causes)
-
-
-_CAUSED = re.compile(r"^\s+(?:cause:|Caused by:|╰─▶) ")
+    causes = [_UV_CAUSE.sub("", line) for line in lines[begin + 1 :] if _UV_CAUSE.match(line)]
+    return _join(_UV.sub("", lines[begin]), *causes)
 
 
 def _of_packages(lines: Sequence[str]) -> str:
@@ -347,10 +348,15 @@ def excerpt(text: str, count: int = LINES) -> str:
     raw = _ANSI.sub("", text).strip("\n").splitlines()
     failed = [match for match in map(_STEP_FAILED.match, raw) if match]
     if failed:
-        lines = _of_step(raw, failed[0][1])
-        return "\n".join(lines[-count:]) or failed[0][2]
-    found = _known(raw[-SEARCHED:])
-    # What stands behind the line itself, such as the place, is not in it
-    named = [number for number, line in enumerate(raw) if len(line.strip()) >= TELLING and line.strip() in found]
+        raw = _of_step(raw, failed[0][1]) or [failed[0][2]]
+    raw = [one_line(line, WIDTH) if len(line) > WIDTH else line for line in raw]
+    found = known_cause(text)
+    # What was put behind the line, such as the place, is not in it
+    head = re.split(r" \(/|; ", found)[0]
+    named = [
+        number
+        for number, line in enumerate(raw)
+        if (len(line.strip()) >= TELLING and line.strip() in found) or (len(head) >= TELLING and head in line)
+    ]
     end = min(len(raw), named[-1] + 1 + AFTER) if named else len(raw)
     return "\n".join(raw[max(0, end - count) : end])

@@ -211,6 +211,8 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         ModelError: a part is malformed, or two of them describe the same service.
     """
     _check(parts)
+    if not any(part.get("services") for part in parts.values()):
+        raise ModelError("no role describes a service; an empty project would be deployed")
     project = settings["project"]
     development = settings.get("development", False)
     services: Tree = {}
@@ -314,6 +316,7 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         "description": {
             "builds": [{key: one[key] for key in ("service", "image") if key in one} for one in builds],
             "image_commands": image_commands,
+            "services": sorted(services),
             **{key: singles[key] for key in ("database", "migration", "rolling")},
         },
     }

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ansible_collections.fullstack.docker.plugins.module_utils import cause
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import (
+    FILES_LABEL,
     ONEOFF_LABEL,
     PROJECT_LABEL,
     SERVICE_LABEL,
@@ -26,7 +27,7 @@ class Runner(Protocol):
         """Run a command; return its exit code, output and error output."""
 
 
-class DockerError(cause.Failure):
+class DockerError(cause.StepError):
     """A command failed; its witnesses are what it said, and the containers that it is about."""
 
 
@@ -141,6 +142,24 @@ class DockerCli:
         filters = [part for label in labels for part in ("--filter", label)]
         ids = self.run(["ps", "--all", "--quiet", "--no-trunc", *filters]).split()
         return self._inspect("container", ids)
+
+    def everything(self) -> list[dict[str, Any]]:
+        """Return all containers of the project, those made by hand with its label too, as `strays` takes them."""
+        listed = self.run(["ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT_LABEL}={self.project}"])
+        found = []
+        for data in self._inspect("container", listed.split()):
+            labels = data["Config"].get("Labels") or {}
+            found.append(
+                {
+                    "id": data["Id"],
+                    "name": data["Name"].lstrip("/"),
+                    "service": labels.get(SERVICE_LABEL, ""),
+                    "image": data["Config"]["Image"],
+                    "files": labels.get(FILES_LABEL, ""),
+                    "oneoff": labels.get(ONEOFF_LABEL) == "True",
+                }
+            )
+        return found
 
     def remove_one_offs(self, service: str) -> None:
         """Remove what there is of the one-shot containers of a service."""

@@ -49,7 +49,7 @@ class Step(str, Enum):
         return self in (Step.DRAIN, Step.RETIRE)
 
 
-class ReleaseError(cause.Failure):
+class ReleaseError(cause.StepError):
     """A step failed; its witnesses are the containers that it is about."""
 
 

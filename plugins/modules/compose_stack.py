@@ -58,6 +58,13 @@ options:
       once everything runs as described. Left out, none is.
     type: list
     elements: str
+  removed_services:
+    description: >-
+      Services of the project that are not described any more, or containers that somebody made by hand, to be removed
+      once everything runs as described. Others are left as they are.
+    type: list
+    elements: str
+    default: []
   compose:
     description: What C(compose.yml) will say; used in check mode, where the file is not written yet.
     type: str
@@ -190,6 +197,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils import (
     stack_lock,
     stack_plan,
     standing,
+    strays,
 )
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
 from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
@@ -261,6 +269,7 @@ class Stack:
         self.images = {name: released.get(name, service["image"]) for name, service in model["services"].items()}
         with self.command_files():
             new = self.bring_about(model)
+        self.remove_strays(model)
         self.forget_secrets()
         self.record_success(ledger.SUCCEEDED, new=new)
         self.keep_description()
@@ -355,6 +364,17 @@ class Stack:
         command = [*migration["downgrade"], revision]
         self.one_off(migration["service"], *command, override=override, limit=migration.get("timeout"))
 
+    def remove_strays(self, model: dict[str, Any]) -> None:
+        """Remove the containers of no described service that the operator named."""
+        wanted = self.parameters["removed_services"]
+        found = strays.strays(self.docker.everything(), model["services"]) if wanted else []
+        named = [one for one in found if one.is_among(wanted)]
+        self.actions += [f"remove {one}" for one in named]
+        if named and not self.module.check_mode:
+            with self.step("removed services"):
+                self.docker.run(["stop", *(one.id for one in named)])
+                self.docker.run(["rm", *(one.id for one in named)])
+
     def forget_secrets(self) -> None:
         """Remove the files of secrets that are wanted no more; until here the old containers could need them."""
         wanted = self.parameters["secret_paths"]
@@ -436,7 +456,7 @@ class Stack:
             raise
 
     def clean(self, containers: list[stack_plan.Container]) -> list[stack_plan.Container]:
-        """Remove containers that never ran: a run that did not come to its end left them, and their names are in the way."""
+        """Remove containers that never ran: a run that broke off left them, and their names are in the way."""
         left = [container for container in containers if container.status == "created"]
         self.actions += [f"remove {container.name}, which never ran" for container in left]
         if left and not self.module.check_mode:
@@ -553,7 +573,7 @@ class Stack:
             if stack_plan.replicas_now(one, before) > 1
         ]
         try:
-            self.docker.up("--remove-orphans", *scale, timeout=self.parameters["timeout"], before=before)
+            self.docker.up(*scale, timeout=self.parameters["timeout"], before=before)
         except DockerError:
             self.name_images(previous)
             raise
@@ -700,7 +720,7 @@ class Stack:
         with self.step("cleanup"):
             self.forget_images()
 
-    def fail(self, failure: cause.Failure) -> str:
+    def fail(self, failure: cause.StepError) -> str:
         """Write down why this release failed, leave the project tidy, and say what serves."""
         self.record_failure(failure)
         self.undo_description()
@@ -719,9 +739,7 @@ class Stack:
         services = self.docker.model()["services"]
         data = stack_plan.foundations({"services": services})
         served = not standing.absent(self.needed(), self.before)
-        vain = standing.leftovers(
-            services.keys() - data, self.docker.containers(), self.entries or [], served=served
-        )
+        vain = standing.leftovers(services.keys() - data, self.docker.containers(), self.entries or [], served=served)
         self.actions += [f"remove {one.name}, which never served" for one in vain]
         if vain:
             self.docker.run(["rm", "--force", *(one.id for one in vain)])
@@ -752,7 +770,7 @@ class Stack:
                 found.append(f"GET {url}: {trouble}")
         return found
 
-    def record_failure(self, failure: cause.Failure) -> None:
+    def record_failure(self, failure: cause.StepError) -> None:
         """Write down why this release failed; if even that fails, the cause matters more."""
         if self.entries is None:
             return
@@ -783,9 +801,7 @@ class Stack:
         cause: str = "",
         target: ledger.Entry | None = None,
     ) -> str:
-        """Write an entry to the ledger and return its id."""
-        if self.module.check_mode:
-            return ""
+        """Write an entry to the ledger and return its id; in check mode only this run knows of it."""
         now = datetime.now(timezone.utc)
         entries = self.entries or []
         sources = {**self.parameters["sources"], **self.parameters["revisions"]}
@@ -806,17 +822,21 @@ class Stack:
             configuration={} if outcome == ledger.UNMANAGED else self.configuration,
         )
         self.entries = ledger.append(entries, entry, self.parameters["keep"])
+        if self.module.check_mode:
+            return ""
         self.ledger.write(self.entries)
         return entry.release
 
     def forget_images(self) -> None:
         """Remove the images of releases that are too old to go back to."""
-        if self.module.check_mode:
-            return
         keep = self.parameters["keep"]
         needed = ledger.needed(self.entries or [], keep)
-        for name in image_cleanup.disposable(self.docker, keep, needed):
+        # In check mode they are not built yet
+        coming = [image.name for image in self.release_images().values() if not image.id]
+        for name in image_cleanup.disposable(self.docker, keep, needed, coming):
             self.actions.append(f"remove image {name}")
+            if self.module.check_mode:
+                continue
             try:
                 self.docker.run(["image", "rm", name])
             except DockerError as error:
@@ -870,6 +890,7 @@ def main() -> None:
             "migration": {"type": "dict", "default": {}},
             "image_commands": {"type": "dict", "default": {}},
             # The paths are no secrets
+            "removed_services": {"type": "list", "elements": "str", "default": []},
             "secret_paths": {"type": "list", "elements": "str", "no_log": False},
             "compose": {"type": "str", "default": ""},
             "environment": {"type": "str", "default": ""},

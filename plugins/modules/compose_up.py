@@ -132,7 +132,7 @@ class Environment:
 
     def up(self, *services: str) -> None:
         """Start services, all without a name, and wait for their health."""
-        self.docker.up("--remove-orphans", *services, timeout=self.parameters["timeout"])
+        self.docker.up(*services, timeout=self.parameters["timeout"])
 
 
 def main() -> None:
