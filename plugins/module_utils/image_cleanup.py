@@ -22,7 +22,8 @@ def disposable(docker: DockerCli, keep: int, needed: set[str], coming: Iterable[
     stay = docker.used_images() | needed
     lines = docker.run(["image", "ls", "--no-trunc", "--format", FORMAT]).splitlines()
     images = [stack_plan.Image(*line.split("\t")) for line in lines]
-    expected = [stack_plan.Image("", *name.rsplit(":", 1), "") for name in coming]
+    parts = [name.rpartition(":") for name in coming]
+    expected = [stack_plan.Image("", repository, tag, "") for repository, _colon, tag in parts]
     newest_first = expected + sorted(images, key=lambda image: image.created, reverse=True)
     label = f"label={stack_plan.PROJECT_LABEL}={docker.project}"
     query = ["image", "ls", "--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", label]

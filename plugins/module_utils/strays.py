@@ -40,7 +40,7 @@ class Stray:
 
     def is_among(self, names: Collection[str]) -> bool:
         """Tell whether its service or it itself is named."""
-        return self.service in names or self.name in names
+        return (self.service or self.name) in names or self.name in names
 
 
 def strays(containers: Iterable[Any], described: Collection[str]) -> list[Stray]:
