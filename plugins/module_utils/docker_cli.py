@@ -33,20 +33,33 @@ class DockerError(cause.StepError):
 
 # What timeout(1) ends with
 TIMED_OUT = 124
-# Words of a command that it is told by, and options with a value that are of no interest there
+# Words of a command that it is told by, and options that are followed by a value
 WORDS = 6
-_ABOUT_PROJECT = ("--project-name", "--project-directory", "--env-file", "--file", "--progress")
+_WITH_VALUE = frozenset(
+    {
+        "--project-name",
+        "--project-directory",
+        "--env-file",
+        "--file",
+        "--progress",
+        "--profile",
+        "--format",
+        "--filter",
+        "--wait-timeout",
+        "--label",
+    }
+)
 _ENVIRONMENT = {"COMPOSE_ANSI": "never", "COMPOSE_MENU": "0", "DOCKER_CLI_HINTS": "false", "LC_ALL": "C.UTF-8"}
 
 
 def title(arguments: Sequence[str]) -> str:
-    """Return a command of docker for people: without the options that say which project it is for."""
+    """Return a command of docker for people: its first words, without options."""
     words: list[str] = []
     rest = iter(arguments)
     for word in rest:
-        if word in _ABOUT_PROJECT:
+        if word in _WITH_VALUE:
             next(rest, None)
-        else:
+        elif not word.startswith("-"):
             words.append(word)
     return " ".join(["docker", *words[:WORDS]])
 

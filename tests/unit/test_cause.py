@@ -180,7 +180,7 @@ def test_the_ledger_keeps_the_cause_and_the_end_of_the_log() -> None:
     assert len(kept) <= 200
 
 
-def test_a_command_is_told_without_what_says_which_project() -> None:
+def test_a_command_is_told_without_its_options() -> None:
     options = ["--project-name", "app", "--project-directory", "/opt/app", "--env-file", "/opt/app/.env", "--file", "x"]
     assert title(["compose", *options, "--progress", "plain", "build", "nginx"]) == "docker compose build nginx"
 

@@ -42,7 +42,7 @@ def unsaid(words: Words, done: Run) -> list[str]:
 
 # --- variables ----------------------------------------------------------------------------------
 
-WRONG_VARIABLES = {"postgres_memroy": "1G", "redis_pids": "many"}
+WRONG_VARIABLES = {"postgres_memroy": "1G", "redis_pids": "many", "compose_project_parts": {}}
 PLAIN_SECRETS = """
 postgres_password: changeme-changeme
 postgres_app_password: k3T9-aW_
@@ -50,6 +50,7 @@ fastapi_backend_secret_environment: {TOKEN: 7d2f0c1be94a4c58}
 """
 SAID_OF_VARIABLES: dict[str, Words] = {
     "mistyped": ("postgres_memroy: no such variable in role postgres", "did you mean postgres_memory?"),
+    "the roles' own": ("compose_project_parts: set by the command line (-e), but it is the roles' own",),
     "wrong type": ("redis_pids:", "cannot be converted to an int", "wanted: int (Most processes in the container)"),
     "missing secret": ("redis_password: not set; set it in the vault file (playbooks/secrets.yml writes one",),
     "placeholder": ("postgres_password: is a placeholder; ansible-playbook playbooks/secrets.yml writes",),
