@@ -26,7 +26,7 @@ SECOND: dict[str, Any] = {
     "fastapi_backend_source": "image",
     "fastapi_backend_image": "app-backend:current",
 }
-BROKEN = {"fastapi_backend_environment": {"DB_POOL_SIZE": "none"}}
+BROKEN = {"fastapi_backend_command": ["sh", "-c", "echo this release is broken; exit 3"]}
 IMAGE = "registry.lan:5000/fullstack/busybox:1"
 OVERRIDE = f"services: {{helper: {{image: '{IMAGE}', command: [sleep, infinity]}}}}"
 
@@ -67,8 +67,8 @@ def failed(deploy: Callable[..., Outcome]) -> Outcome:
 def test_it_says_why_and_that_nothing_serves(failed: Outcome) -> None:
     assert failed.run.code != 0
     told = failed.run.output.partition("[ERROR]: ")[2].splitlines()
-    assert "services: second-backend-1: " in told[0]
-    assert "db_pool_size" in told[0]
+    why = "services: dependency failed to start: container second-backend-1 is unhealthy: this release is broken"
+    assert told[0].endswith(why)
     assert told[1] == "Nothing serves yet."
 
 
@@ -102,7 +102,7 @@ def test_the_data_is_that_of_before(mended: Outcome, failed: Outcome) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        f"helper: container second-helper-1 of image {IMAGE}, made by /opt/second/compose.yml,/opt/second/compose.override.yml",
+        f"helper: container second-helper-1 of image {IMAGE}, made by /opt/second/compose.yml,/opt/second/compose.ov",
         f"byhand: container byhand of image {IMAGE}, made without a Compose file",
         "/opt/second/compose.override.yml: docker compose by hand reads it, deployments do not",
     ],

@@ -137,9 +137,11 @@ def _cause(what: str, witnesses: Sequence[Witness]) -> str:
     for one in witnesses:
         if one.exit_code == KILLED:
             return _join(subject, f"{one.name} was killed (137)")
-    words = ((one, last_words(one.text)) for one in witnesses)
-    spoken = next((_join(_speaker(one, what), said) for one, said in words if said), "")
-    return _join(subject, spoken) or what
+    # Nobody is known to name it: what the command says of a container, and what that one said itself
+    ours = next((last_words(one.text) for one in witnesses if one.name.startswith("docker ")), "")
+    others = ((one, last_words(one.text)) for one in witnesses if not one.name.startswith("docker "))
+    theirs = next((_join(_speaker(one, what + ours), said) for one, said in others if said), "")
+    return _join(subject, ours, theirs) or what
 
 
 def _speaker(one: Witness, what: str) -> str:

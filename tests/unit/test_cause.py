@@ -128,6 +128,10 @@ class TestWitnesses:
         found = failed_command(SAMPLES["port_taken"], Witness("app-db-1", "ready to accept connections")).cause()
         assert found == "Bind for 0.0.0.0:8420 failed: port is already allocated"
 
+    def test_where_nobody_is_known_to_name_it_all_have_a_word(self) -> None:
+        found = failed_command(SAMPLES["unhealthy"], Witness("lab3-a-1", "this release is broken\n", 3)).cause()
+        assert found == "dependency failed to start: container lab3-a-1 is unhealthy: this release is broken"
+
     def test_what_a_release_found_comes_first(self) -> None:
         error = ReleaseError("GET http://172.20.0.5:8000/health/ready: 500", [self.BACKEND]).within("smoke")
         begin = "smoke: GET http://172.20.0.5:8000/health/ready: 500: app-backend-1: ModuleNotFoundError"
