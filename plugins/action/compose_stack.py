@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.fullstack.docker.plugins.module_utils import stack_lock
+from ansible_collections.fullstack.docker.plugins.plugin_utils import told
 
 # A run with nothing to do is over before it is asked how it is getting on: it costs no further remote call
 FIRST_LOOK = 4.0
@@ -78,9 +79,4 @@ class ActionModule(ActionBase):
             result: dict[str, Any] = self._execute_module(
                 module_name="fullstack.docker.compose_stack", task_vars=task_vars
             )
-        if result.get("failed") and "where" in result:
-            where = result.pop("where")
-            # ansible-core prints a module's own message above the result from 2.19 on, and only the result before
-            printed = not isinstance(result.get("exception", ""), str)
-            result["msg"] = where if printed else f"{result['msg']}\n{where}"
-        return result
+        return told.once(result)
