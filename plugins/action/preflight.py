@@ -44,5 +44,6 @@ class ActionModule(ActionBase):
         result["problems"] = found
         if found:
             result["failed"] = True
+            result.pop("host")  # pages of it, and the problems say what matters
             result["msg"] = "\n".join([head, *found])
         return result

@@ -176,11 +176,15 @@ class DockerCli:
 
     def remove_one_offs(self, service: str) -> None:
         """Remove what there is of the one-shot containers of a service."""
+        names = self.one_offs(service)
+        if names:
+            self.run(["rm", "--force", *names])
+
+    def one_offs(self, service: str) -> list[str]:
+        """Return the names of the one-shot containers of a service."""
         labels = [f"{PROJECT_LABEL}={self.project}", f"{SERVICE_LABEL}={service}", f"{ONEOFF_LABEL}=True"]
         filters = [part for label in labels for part in ("--filter", f"label={label}")]
-        left = self.run(["ps", "--all", "--quiet", "--no-trunc", *filters]).split()
-        if left:
-            self.run(["rm", "--force", *left])
+        return self.run(["ps", "--all", "--format", "{{.Names}}", *filters]).split()
 
     def image_ids(self, names: Iterable[str]) -> dict[str, str]:
         """Return the ids of those of the images that are on the host, by the name that was asked for."""

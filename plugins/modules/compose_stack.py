@@ -650,6 +650,8 @@ class Stack:
 
     def migrate(self, migration: dict[str, Any]) -> None:
         """Bring the schema up to date in a container of the new image, while the old code still serves."""
+        left = self.docker.one_offs(migration["service"])
+        self.actions += [f"remove {name}, a one-off of {migration['service']} that is left or runs" for name in left]
         self.actions.append(f"migrate ({migration['service']})")
         if self.module.check_mode:
             return
