@@ -211,8 +211,6 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         ModelError: a part is malformed, or two of them describe the same service.
     """
     _check(parts)
-    if not any(part.get("services") for part in parts.values()):
-        raise ModelError("no role describes a service; an empty project would be deployed")
     project = settings["project"]
     development = settings.get("development", False)
     services: Tree = {}

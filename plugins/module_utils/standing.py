@@ -22,7 +22,7 @@ def sentence(
     needed: Sequence[str],
     containers: Sequence[Container],
     entries: Sequence[ledger.Entry],
-    before: Collection[str] | None,
+    before: Sequence[Container] | None,
     troubles: Sequence[str],
 ) -> str:
     """Say what serves.
@@ -31,7 +31,7 @@ def sentence(
         needed: services without which users get no answer.
         containers: as they are now.
         entries: the ledger.
-        before: ids of the containers that served before the deployment, none where it did not come so far as to look.
+        before: the containers before the deployment, none where it did not come so far as to look.
         troubles: what was wrong with the answers through the front door, none where it answers well.
     """
     missing = absent(needed, containers)
@@ -41,12 +41,17 @@ def sentence(
         return f"Nothing serves: {how}." if began else "Nothing serves yet."
     release = serving_release(needed, containers, entries)
     who = f"release {release.release}" if release else "of no release in the ledger"
-    serving = {one.id for one in containers if one.service in needed and one.serving}
     if troubles:
         return f"The containers of {who} run, but do not answer as they should: {'; '.join(troubles)}."
-    if before is not None and not serving <= set(before):
+    if before is not None and not _ids(needed, containers) <= _ids(needed, before):
+        if release and release == serving_release(needed, before, entries):
+            return f"The old release {release.release} serves again."
         return f"What serves now is {who}."
     return f"The old release {release.release} still serves." if release else f"What served before still serves: {who}."
+
+
+def _ids(needed: Sequence[str], containers: Sequence[Container]) -> set[str]:
+    return {one.id for one in containers if one.service in needed and one.serving}
 
 
 def serving_release(

@@ -531,7 +531,8 @@ class Stack:
         try:
             self.docker.up(*services, timeout=self.parameters["timeout"], before=containers)
         except DockerError as error:
-            raise DockerError(f"{error}\n{self.bring_back(services, containers)}".strip()) from error
+            said = cause.Witness("", self.bring_back(services, containers))
+            raise DockerError(error.what, [*error.witnesses, said]) from error
 
     def bring_back(self, services: list[str], before: list[stack_plan.Container]) -> str:
         """Start services as they were described before, where they served then; say what came of it."""
@@ -754,9 +755,8 @@ class Stack:
     def standing(self) -> str:
         """Say what serves, after a look at the containers and through the front door."""
         containers, needed = self.docker.containers(), self.needed()
-        before = None if self.before is None else [one.id for one in self.before if one.serving]
         troubles = [] if standing.absent(needed, containers) else self.troubles()
-        return standing.sentence(needed, containers, self.entries or [], before, troubles)
+        return standing.sentence(needed, containers, self.entries or [], self.before, troubles)
 
     def troubles(self) -> list[str]:
         """Ask through the front door as it is described now; return what is wrong with the answers."""

@@ -28,16 +28,17 @@ def entry(release: str, image: str, outcome: str = ledger.SUCCEEDED, target: str
 
 A, B = entry("20261127-000001", "1"), entry("20261127-000002", "2", ledger.FAILED)
 OLD = [container(service) for service in NEEDED]
-IDS = [one.id for one in OLD]
 
 
-def said(containers: list[Container], entries: list[Entry], before: list[str] | None = None, trouble: str = "") -> str:
+def said(
+    containers: list[Container], entries: list[Entry], before: list[Container] | None = None, trouble: str = ""
+) -> str:
     """Return what is said of these containers."""
     return standing.sentence(NEEDED, containers, entries, before, [trouble] if trouble else [])
 
 
 def test_the_old_release_is_named() -> None:
-    assert said(OLD, [A, B], IDS) == "The old release 20261127-000001 still serves."
+    assert said(OLD, [A, B], OLD) == "The old release 20261127-000001 still serves."
 
 
 def test_a_deployment_that_did_not_come_far_left_the_old_one() -> None:
@@ -46,23 +47,28 @@ def test_a_deployment_that_did_not_come_far_left_the_old_one() -> None:
 
 def test_of_a_rollback_the_release_gone_back_to_is_named() -> None:
     back = entry("20261127-000003", "1", ledger.ROLLED_BACK, A.release)
-    assert "20261127-000001 still serves" in said(OLD, [A, entry("20261127-000002", "2"), back], IDS)
+    assert "20261127-000001 still serves" in said(OLD, [A, entry("20261127-000002", "2"), back], OLD)
 
 
 def test_what_came_in_between_is_not_called_old() -> None:
     new = [*OLD[:2], container("backend", "2")]
     assert (
-        said(new, [A, replace(B, outcome=ledger.SUCCEEDED)], IDS) == "What serves now is of no release in the ledger."
+        said(new, [A, replace(B, outcome=ledger.SUCCEEDED)], OLD) == "What serves now is of no release in the ledger."
     )
 
 
 def test_another_release_that_serves_now_is_not_called_old() -> None:
     new = [container(service, "2" if service != "front_door" else "1") for service in NEEDED]
-    assert said(new, [A, replace(B, outcome=ledger.SUCCEEDED)], IDS) == "What serves now is release 20261127-000002."
+    assert said(new, [A, replace(B, outcome=ledger.SUCCEEDED)], OLD) == "What serves now is release 20261127-000002."
+
+
+def test_what_had_to_be_brought_back_serves_again() -> None:
+    renewed = [replace(OLD[0], id="another"), replace(OLD[1], id="another nginx"), OLD[2]]
+    assert said(renewed, [A, B], OLD) == "The old release 20261127-000001 serves again."
 
 
 def test_what_no_release_has_is_not_called_one() -> None:
-    assert said(OLD, [], IDS) == "What served before still serves: of no release in the ledger."
+    assert said(OLD, [], OLD) == "What served before still serves: of no release in the ledger."
 
 
 @pytest.mark.parametrize(
@@ -75,16 +81,16 @@ def test_what_no_release_has_is_not_called_one() -> None:
     ],
 )
 def test_nothing_serves_where_one_link_is_missing(containers: list[Container], missing: str) -> None:
-    assert said(containers, [A, B], IDS) == f"Nothing serves: {missing}."
+    assert said(containers, [A, B], OLD) == f"Nothing serves: {missing}."
     assert said(containers, [B], []) == "Nothing serves yet."
 
 
 def test_one_replica_that_serves_is_enough() -> None:
-    assert "still serves" in said([*OLD, container("backend", "3", status="exited")], [A], IDS)
+    assert "still serves" in said([*OLD, container("backend", "3", status="exited")], [A], OLD)
 
 
 def test_containers_that_run_and_do_not_answer_do_not_serve() -> None:
-    text = said(OLD, [A, B], IDS, "GET http://127.0.0.1:8420/: 502")
+    text = said(OLD, [A, B], OLD, "GET http://127.0.0.1:8420/: 502")
     assert "serves" not in text
     assert "release 20261127-000001 run, but do not answer as they should: GET http://127.0.0.1:8420/: 502" in text
 
