@@ -121,7 +121,7 @@ def test_what_somebody_made_runs_on(mended: Outcome, host: Host) -> None:
 def test_what_somebody_made_is_removed_where_it_is_named_and_check_mode_says_so(
     mended: Outcome, site: Site, second: Compose, host: Host
 ) -> None:
-    named = {"compose_project_removed_services": ["helper", "byhand"]}
+    named: dict[str, Any] = {"compose_project_removed_services": ["helper", "byhand"]}
     looked = site.run("--check", playbook=RELEASE, **SECOND, **named)
     assert "remove byhand: container byhand of image" in looked.said
     assert "remove helper: container second-helper-1 of image" in looked.said

@@ -40,9 +40,10 @@ def sentence(
         began = any(entry.served for entry in entries)
         return f"Nothing serves: {how}." if began else "Nothing serves yet."
     release = serving_release(needed, containers, entries)
-    who = f"release {release.release}" if release else "of no release in the ledger"
+    running = {one.service: one.image_id for one in containers if one.service in needed and one.serving}
+    who = f"release {release.release}" if release else ledger.told(entries, running)
     if troubles:
-        return f"The containers of {who} run, but do not answer as they should: {'; '.join(troubles)}."
+        return f"The containers run of {who}, but do not answer as they should: {'; '.join(troubles)}."
     if before is not None and not _ids(needed, containers) <= _ids(needed, before):
         if release and release == serving_release(needed, before, entries):
             return f"The old release {release.release} serves again."

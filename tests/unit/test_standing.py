@@ -53,7 +53,8 @@ def test_of_a_rollback_the_release_gone_back_to_is_named() -> None:
 def test_what_came_in_between_is_not_called_old() -> None:
     new = [*OLD[:2], container("backend", "2")]
     assert (
-        said(new, [A, replace(B, outcome=ledger.SUCCEEDED)], OLD) == "What serves now is of no release in the ledger."
+        said(new, [A, replace(B, outcome=ledger.SUCCEEDED)], OLD)
+        == "What serves now is what no release of the ledger has."
     )
 
 
@@ -67,8 +68,13 @@ def test_what_had_to_be_brought_back_serves_again() -> None:
     assert said(renewed, [A, B], OLD) == "The old release 20261127-000001 serves again."
 
 
+def test_a_release_that_failed_after_it_was_decided_for_is_called_so() -> None:
+    new = [OLD[0], container("nginx", "2"), container("backend", "2")]
+    assert said(new, [A, B], OLD) == "What serves now is the failed release 20261127-000002."
+
+
 def test_what_no_release_has_is_not_called_one() -> None:
-    assert said(OLD, [], OLD) == "What served before still serves: of no release in the ledger."
+    assert said(OLD, [], OLD) == "What served before still serves: what no release of the ledger has."
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,10 @@ def test_one_replica_that_serves_is_enough() -> None:
 def test_containers_that_run_and_do_not_answer_do_not_serve() -> None:
     text = said(OLD, [A, B], OLD, "GET http://127.0.0.1:8420/: 502")
     assert "serves" not in text
-    assert "release 20261127-000001 run, but do not answer as they should: GET http://127.0.0.1:8420/: 502" in text
+    assert (
+        "The containers run of release 20261127-000001, but do not answer as they should: GET http://127.0.0.1:8420/: 502"
+        in text
+    )
 
 
 class TestLeftovers:
