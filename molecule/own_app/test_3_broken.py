@@ -33,7 +33,10 @@ def failed(site: Site, before: tuple[str, str]) -> Run:
 
 
 def test_play_says_why(failed: Run) -> None:
-    assert "this release is broken" in failed.said
+    cause, serves = failed.output.partition("[ERROR]: Task failed: Module failed: ")[2].splitlines()[:2]
+    assert "this release is broken" in cause
+    assert serves.startswith("The old release ")
+    assert serves.endswith(" still serves.")
 
 
 def test_the_one_before_serves_on(compose: Compose, shop: Shop, before: tuple[str, str]) -> None:

@@ -118,12 +118,13 @@ def full_disk(compose: Compose) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Bad:
-    """A bad release: how it comes about, and the words that name its cause."""
+    """A bad release: how it comes about, the words that name its cause, and whether it is found on the host."""
 
     words: str
     variables: dict[str, Any]
     prepare: Callable[[Stack], None] = lambda _stack: None
     around: Callable[[Compose], AbstractContextManager[None]] | None = None
+    deployed: bool = True
 
 
 def slow_start(stack: Stack) -> None:
@@ -167,14 +168,17 @@ BAD: dict[str, Bad] = {
             "frontend/index.html", "</head>", '  <script src="/missing.js"></script>\n  </head>'
         ),
     ),
-    "the configuration of nginx is invalid": Bad("client_max_body_size", {"nginx_frontend_body_size": "10 potatoes"}),
-    "the password of the vault is wrong": Bad("Decryption failed", {}, around=wrong_password),
+    "the configuration of nginx is invalid": Bad(
+        "client_max_body_size", {"nginx_frontend_body_size": "10 potatoes"}, deployed=False
+    ),
+    "the password of the vault is wrong": Bad("Decryption failed", {}, around=wrong_password, deployed=False),
     "the registry is gone": Bad("registry.lan:5999", {"redis_image": "registry.lan:5999/fullstack/redis:9"}),
     "the disk is full": Bad(
         "No space left on device",
         {},
         lambda stack: add_ballast(stack.application),
         full_disk,
+        deployed=False,
     ),
 }
 
@@ -192,6 +196,19 @@ class Outcome:
     settled: bool
     files: tuple[str, str]
     """Sums of the files that describe the project, before and after."""
+    entries: list[dict[str, Any]]
+    """The ledger."""
+
+    @property
+    def told(self) -> list[str]:
+        """What Ansible printed of the deployment's failure, the reason first."""
+        return self.run.output.partition("[ERROR]: Task failed: Module failed: ")[2].splitlines()
+
+    @property
+    def serving_release(self) -> str:
+        """Id of the release that served before."""
+        served = [one for one in self.entries if one["outcome"] in ("succeeded", "rolled back")][-1]
+        return str(served["target"] or served["release"])
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +264,7 @@ def outcome(
             stack.web.get("/"),
             stack.settled(),
             (files, sums(compose)),
+            stack.ledger(),
         )
         stack.application.restore()
     return outcomes[name]
@@ -261,6 +279,25 @@ class TestBadRelease:
     def test_the_cause_is_named(self, outcome: Outcome, request: pytest.FixtureRequest) -> None:
         words = BAD[request.node.callspec.params["outcome"]].words
         assert words.lower() in outcome.run.said.lower(), outcome.run.output[-3000:]
+
+    def test_the_cause_comes_first_then_what_serves_then_the_log_once(
+        self, outcome: Outcome, request: pytest.FixtureRequest
+    ) -> None:
+        bad = BAD[request.node.callspec.params["outcome"]]
+        if not bad.deployed:
+            pytest.skip("it is found before the deployment")
+        cause, serves, *log = outcome.told
+        assert bad.words.lower() in cause.lower()
+        assert serves == f"The old release {outcome.serving_release} still serves."
+        assert outcome.run.output.count(cause) == 1
+        blocks = [line for line in log if line.startswith("--- last lines of ")]
+        assert len(blocks) == len(set(blocks)) == outcome.run.output.count("--- last lines of ")
+
+    def test_the_ledger_has_the_cause_first(self, outcome: Outcome, request: pytest.FixtureRequest) -> None:
+        if not BAD[request.node.callspec.params["outcome"]].deployed:
+            pytest.skip("it is found before the deployment")
+        assert outcome.entries[-1]["outcome"] == "failed"
+        assert outcome.entries[-1]["cause"].splitlines()[0] == outcome.told[0]
 
     def test_what_served_serves_on(self, outcome: Outcome) -> None:
         assert outcome.before == outcome.after

@@ -91,8 +91,8 @@ class Container:
 
     @property
     def service(self) -> str:
-        """Compose service that it is of."""
-        return str(self.inspect["Config"]["Labels"]["com.docker.compose.service"])
+        """Compose service that it is of; empty for one that somebody made with the project's label alone."""
+        return str(self.inspect["Config"]["Labels"].get("com.docker.compose.service", ""))
 
     @property
     def pid(self) -> int:

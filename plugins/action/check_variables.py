@@ -9,10 +9,12 @@ from typing import Any
 
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.fullstack.docker.plugins.module_utils.check_variables import (
     Spec,
     Unusable,
+    internals,
     problems,
 )
 from ansible_collections.fullstack.docker.plugins.plugin_utils import name_rules, path_rules, secret_rules
@@ -55,6 +57,7 @@ class ActionModule(ActionBase):
         }
         environment = self._templar.template(variables.get("compose_project_environment", "production"))
         lines = [
+            *self._internals(known, variables),
             *problems(variables, values, specs),
             *path_rules.malformed(values),
             *name_rules.problems(values, development=environment == "development"),
@@ -71,6 +74,23 @@ class ActionModule(ActionBase):
             head = f"{count} with the variables; nothing was changed:"
             return {"failed": True, "msg": "\n".join([head, *lines])}
         return {"changed": False}
+
+    def _internals(self, roles: list[str], variables: dict[str, Any]) -> list[str]:
+        """Return a line for each variable of the command line or the inventory that is the roles' own."""
+        host = variables["inventory_hostname"]
+        manager = self._task.get_variable_manager()
+        given = set(load_extra_vars(self._loader))
+        # An earlier play of the same run may have set what hostvars has beside the inventory's
+        set_by_plays = {
+            name
+            for cache in ("_nonpersistent_fact_cache", "_vars_cache")
+            for name in getattr(manager, cache, {}).get(host, {})
+        }
+        inventory = set(variables["hostvars"].raw_get(host)) - set_by_plays - given
+        return [
+            *internals(given, roles, "the command line (-e)"),
+            *internals(inventory, roles, "the inventory"),
+        ]
 
     def _plain_secrets(self, names: frozenset[str], variables: dict[str, Any]) -> list[str]:
         """Return a line for each secret that stands unencrypted in a file of the inventory or beside the playbook."""

@@ -13,6 +13,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.fullstack.docker.plugins.module_utils import stack_lock
+from ansible_collections.fullstack.docker.plugins.plugin_utils import told
 
 # A run with nothing to do is over before it is asked how it is getting on: it costs no further remote call
 FIRST_LOOK = 4.0
@@ -78,4 +79,4 @@ class ActionModule(ActionBase):
             result: dict[str, Any] = self._execute_module(
                 module_name="fullstack.docker.compose_stack", task_vars=task_vars
             )
-        return result
+        return told.once(result)

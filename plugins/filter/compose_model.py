@@ -48,9 +48,12 @@ _value:
 def compose_model(parts: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """Return the project that the parts make; see the documentation of the filter."""
     try:
-        return build(parts, settings)
+        model = build(parts, settings)
     except ModelError as error:
         raise AnsibleFilterError(f"compose_model: {error}") from error
+    if not model["compose"].get("services"):
+        raise AnsibleFilterError("compose_model: no role describes a service; the project would be an empty one")
+    return model
 
 
 class FilterModule:

@@ -20,7 +20,9 @@ FACTS = frozenset(
     {
         "compose_project_host",  # what preflight found on the host
         "compose_project_parts",  # the services, each as its role describes it
+        "compose_project_releases",  # what playbooks/releases.yml read
         "compose_project_result",  # what the last deployment in this play did
+        "compose_project_status",  # what playbooks/status.yml read
     }
 )
 # How alike (0 to 1) a name without any role's prefix must be to one of ours to be a mistyped one.
@@ -70,6 +72,25 @@ def unknown_names(names: Iterable[str], specs: Mapping[str, Spec]) -> list[str]:
             if near and near[0] not in name:
                 lines.append(f"{name}: no role has such a variable; did you mean {near[0]}?")
     return lines
+
+
+def internals(names: Iterable[str], roles: Iterable[str], place: str) -> list[str]:
+    """Return a line for each name that the roles keep to themselves.
+
+    What is given from outside beats what they find out or put together: with parts of the project from the command
+    line, those of the roles are lost, and with them the services.
+
+    Args:
+        names: variables of the command line, or of the inventory.
+        roles: all roles of the collection.
+        place: where the variables come from, for the message.
+    """
+    own = tuple(f"__{role}_" for role in roles)
+    return [
+        f"{name}: set by {place}, but it is the roles' own, and what they put there would be lost; remove it"
+        for name in sorted(names)
+        if name in FACTS or name.startswith(own)
+    ]
 
 
 def _kind(option: Mapping[str, Any]) -> str:

@@ -314,6 +314,7 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         "description": {
             "builds": [{key: one[key] for key in ("service", "image") if key in one} for one in builds],
             "image_commands": image_commands,
+            "services": sorted(services),
             **{key: singles[key] for key in ("database", "migration", "rolling")},
         },
     }

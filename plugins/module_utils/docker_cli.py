@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
+from ansible_collections.fullstack.docker.plugins.module_utils import cause
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import (
+    FILES_LABEL,
     ONEOFF_LABEL,
     PROJECT_LABEL,
     SERVICE_LABEL,
@@ -26,15 +28,41 @@ class Runner(Protocol):
         """Run a command; return its exit code, output and error output."""
 
 
-class DockerError(RuntimeError):
-    """A command failed; the message holds what it said."""
+class DockerError(cause.StepError):
+    """A command failed; its witnesses are what it said, and the containers that it is about."""
 
 
-# Lines of output that a failure is told by
-LINES = 50
 # What timeout(1) ends with
 TIMED_OUT = 124
+# Words of a command that it is told by, and options that are followed by a value
+WORDS = 6
+_WITH_VALUE = frozenset(
+    {
+        "--project-name",
+        "--project-directory",
+        "--env-file",
+        "--file",
+        "--progress",
+        "--profile",
+        "--format",
+        "--filter",
+        "--wait-timeout",
+        "--label",
+    }
+)
 _ENVIRONMENT = {"COMPOSE_ANSI": "never", "COMPOSE_MENU": "0", "DOCKER_CLI_HINTS": "false", "LC_ALL": "C.UTF-8"}
+
+
+def title(arguments: Sequence[str]) -> str:
+    """Return a command of docker for people: its first words, without options."""
+    words: list[str] = []
+    rest = iter(arguments)
+    for word in rest:
+        if word in _WITH_VALUE:
+            next(rest, None)
+        elif not word.startswith("-"):
+            words.append(word)
+    return " ".join(["docker", *words[:WORDS]])
 
 
 class DockerCli:
@@ -62,10 +90,11 @@ class DockerCli:
         timer = ["timeout", str(limit)] if limit else []
         code, out, err = self._runner.run_command([*timer, "docker", *arguments], **options)
         if code not in ok:
-            # A build tells its steps on the output, and on the errors only that it failed
-            said = "\n".join(line for text in (out, err) for line in text.strip().splitlines()[-LINES:])
+            name = title(arguments)
             how = f"was not done within {limit} s" if limit and code == TIMED_OUT else f"ended with {code}"
-            raise DockerError(f"docker {' '.join(arguments[:6])} … {how}:\n{said}")
+            # A build tells its steps on the output, and on the errors only that it failed
+            said = "\n".join(text.strip() for text in (out, err) if text.strip())
+            raise DockerError(f"{name} {how}", [cause.Witness(name, said)])
         return out
 
     def compose(
@@ -97,8 +126,7 @@ class DockerCli:
         except DockerError as error:
             known = {one.id for one in before if one.serving}
             failed = [one for one in self.containers() if not one.serving and one.id not in known]
-            evidence = "\n".join(f"--- last lines of {one.name}:\n{self.logs(one.id)}" for one in failed)
-            raise DockerError(f"{error}\n{evidence}") from error
+            raise DockerError(error.what, (*error.witnesses, *self.witnesses([one.id for one in failed]))) from error
 
     def model(self) -> dict[str, Any]:
         """Return the project as Compose understands it, services of every profile included."""
@@ -129,13 +157,35 @@ class DockerCli:
         ids = self.run(["ps", "--all", "--quiet", "--no-trunc", *filters]).split()
         return self._inspect("container", ids)
 
+    def everything(self) -> list[dict[str, Any]]:
+        """Return all containers of the project, those made by hand with its label too, as `strays` takes them."""
+        listed = self.run(["ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT_LABEL}={self.project}"])
+        found = []
+        for data in self._inspect("container", listed.split()):
+            labels = data["Config"].get("Labels") or {}
+            found.append(
+                {
+                    "id": data["Id"],
+                    "name": data["Name"].lstrip("/"),
+                    "service": labels.get(SERVICE_LABEL, ""),
+                    "image": data["Config"]["Image"],
+                    "files": labels.get(FILES_LABEL, ""),
+                    "oneoff": labels.get(ONEOFF_LABEL) == "True",
+                }
+            )
+        return found
+
     def remove_one_offs(self, service: str) -> None:
         """Remove what there is of the one-shot containers of a service."""
+        names = self.one_offs(service)
+        if names:
+            self.run(["rm", "--force", *names])
+
+    def one_offs(self, service: str) -> list[str]:
+        """Return the names of the one-shot containers of a service."""
         labels = [f"{PROJECT_LABEL}={self.project}", f"{SERVICE_LABEL}={service}", f"{ONEOFF_LABEL}=True"]
         filters = [part for label in labels for part in ("--filter", f"label={label}")]
-        left = self.run(["ps", "--all", "--quiet", "--no-trunc", *filters]).split()
-        if left:
-            self.run(["rm", "--force", *left])
+        return self.run(["ps", "--all", "--format", "{{.Names}}", *filters]).split()
 
     def image_ids(self, names: Iterable[str]) -> dict[str, str]:
         """Return the ids of those of the images that are on the host, by the name that was asked for."""
@@ -186,7 +236,19 @@ class DockerCli:
         with ThreadPoolExecutor(max_workers=4) as pool:
             list(pool.map(lambda image: self.run(["pull", "--quiet", image]), images))
 
-    def logs(self, container: str, lines: int = LINES) -> str:
+    def witnesses(self, ids: Sequence[str]) -> list[cause.Witness]:
+        """Return what containers can tell of why they do not serve."""
+        found = []
+        for data in self._inspect("container", ids):
+            state = data["State"]
+            probes = (state.get("Health") or {}).get("Log") or []
+            probe = next((one["Output"] for one in reversed(probes) if one.get("ExitCode")), "")
+            name = data["Name"].lstrip("/")
+            memory = bool(state.get("OOMKilled"))
+            found.append(cause.Witness(name, self.logs(data["Id"]), state.get("ExitCode"), memory, probe))
+        return found
+
+    def logs(self, container: str, lines: int = cause.SEARCHED) -> str:
         """Return the last lines that a container wrote, its output and its errors."""
         # By the shell, which alone brings both into the order that they were written in
         both = ["sh", "-c", 'exec docker logs --tail "$1" "$2" 2>&1', "sh", str(lines), container]

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ansible_collections.fullstack.docker.plugins.module_utils import stack_plan
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli
 
 FORMAT = "{{.ID}}\t{{.Repository}}\t{{.Tag}}\t{{.CreatedAt}}"
 
 
-def disposable(docker: DockerCli, keep: int, needed: set[str]) -> list[str]:
+def disposable(docker: DockerCli, keep: int, needed: set[str], coming: Iterable[str] = ()) -> list[str]:
     """Return what can be removed: names of old releases, and ids of images that lost their name.
 
     Parameters:
         docker: the project.
         keep: how many images of each repository stay.
         needed: ids of the images that a rollback needs.
+        coming: names of images that are going to be built first, and count as the newest.
     """
     stay = docker.used_images() | needed
     lines = docker.run(["image", "ls", "--no-trunc", "--format", FORMAT]).splitlines()
     images = [stack_plan.Image(*line.split("\t")) for line in lines]
-    newest_first = sorted(images, key=lambda image: image.created, reverse=True)
+    parts = [name.rpartition(":") for name in coming]
+    expected = [stack_plan.Image("", repository, tag, "") for repository, _colon, tag in parts]
+    newest_first = expected + sorted(images, key=lambda image: image.created, reverse=True)
     label = f"label={stack_plan.PROJECT_LABEL}={docker.project}"
     query = ["image", "ls", "--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", label]
     nameless = set(docker.run(query).split())

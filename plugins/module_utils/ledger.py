@@ -22,6 +22,8 @@ LENGTH = 200
 SUCCEEDED, FAILED, ROLLED_BACK, UNMANAGED = "succeeded", "failed", "rolled back", "unmanaged"
 OUTCOMES = (SUCCEEDED, FAILED, ROLLED_BACK, UNMANAGED)
 COLUMNS = ("release", "image id", "source", "schema", "who", "when", "outcome")
+# Characters of a cause that people are shown
+TOLD = 200
 # Characters of a commit, a hash or an image id that people are shown
 SHORT = 12
 _ID = "%Y%m%d-%H%M%S"
@@ -199,6 +201,19 @@ def has_served(entries: Iterable[Entry], images: Mapping[str, Image], configurat
     return any(entry.ids == ids and entry.configuration == configuration for entry in known)
 
 
+def told(entries: Sequence[Entry], running: Mapping[str, str]) -> str:
+    """Return what people know the running images by.
+
+    Parameters:
+        running: ids of the images that run, by service.
+    """
+    for entry in reversed(entries):
+        if entry.ids and all(running.get(service) == image for service, image in entry.ids.items()):
+            name = origin(entries, entry).release
+            return f"the failed release {name}" if entry.outcome == FAILED else f"release {name}"
+    return "what no release of the ledger has" if running else "nothing that runs"
+
+
 def select(entries: Sequence[Entry], release: str, running: Mapping[str, str]) -> Entry:
     """Return the release to go back to.
 
@@ -252,7 +267,8 @@ def _ids(images: Mapping[str, Image]) -> dict[str, str]:
 def _row(entry: Entry, *, in_use: bool) -> list[str]:
     outcome = f"{entry.outcome} to {entry.target}" if entry.target else entry.outcome
     first_line = entry.cause.strip().partition("\n")[0]
-    outcome += f": {first_line[:80]}" if first_line else ""
+    cause = first_line if len(first_line) <= TOLD else first_line[: TOLD - 1] + "…"
+    outcome += f": {cause}" if cause else ""
     return [
         entry.release,
         _pictures(entry.images),

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, TypedDict
 
-from ansible_collections.fullstack.docker.plugins.module_utils import neighbours, postgres_data
+from ansible_collections.fullstack.docker.plugins.module_utils import neighbours, postgres_data, strays
 from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import Cluster
 
 SUPPORTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -81,6 +81,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "options": {"volume": {"type": "str", "required": True}, "uid": {"type": "int", "required": True}},
     },
     "volumes": {"type": "list", "elements": "str", "default": []},
+    "services": {"type": "list", "elements": "str", "default": []},
+    "removed_services": {"type": "list", "elements": "str", "default": []},
     "sysctls": {"type": "list", "elements": "str", "default": []},
     "minimum_memory_mb": {"type": "int", "default": 0},
     "minimum_disk_mb": {"type": "int", "default": 0},
@@ -152,6 +154,8 @@ class Request(TypedDict):
     postgres: PostgresRequest | None
     redis: RedisRequest | None
     volumes: list[str]
+    services: list[str]
+    removed_services: list[str]
     sysctls: list[str]
     minimum_memory_mb: int
     minimum_disk_mb: int
@@ -213,6 +217,9 @@ class Container(TypedDict):
     health: str | None
     directory: str
     """Project directory that Compose wrote down."""
+    files: str
+    """Compose files that it was made by, as Compose wrote them down."""
+    oneoff: bool
 
 
 class Volume(TypedDict):
@@ -245,6 +252,10 @@ class Host(TypedDict):
     packages: dict[str, str]
     listeners: list[Listener]
     containers: list[Container]
+    described: list[str]
+    """Services of the last deployment."""
+    overrides: list[str]
+    """Files in the project's folder that Compose reads by itself beside its own."""
     volumes: dict[str, Volume]
     sysctls: dict[str, str | None]
     firewall: Firewall
@@ -362,6 +373,8 @@ PS_FORMAT = (
     '"status":{{json .Status}},"ports":{{json .Ports}},'
     '"project":{{json (.Label "com.docker.compose.project")}},'
     '"service":{{json (.Label "com.docker.compose.service")}},'
+    '"files":{{json (.Label "com.docker.compose.project.config_files")}},'
+    '"oneoff":{{json (.Label "com.docker.compose.oneoff")}},'
     '"directory":{{json (.Label "com.docker.compose.project.working_dir")}}}'
 )
 """Format for `docker ps`: one JSON object a line."""
@@ -389,6 +402,8 @@ def containers_of(rows: Iterable[Mapping[str, str]], project: str) -> list[Conta
             "state": row["state"],
             "health": health_of(row["status"]),
             "directory": row["directory"],
+            "files": row["files"],
+            "oneoff": row["oneoff"] == "True",
         }
         for row in sorted(rows, key=lambda row: row["name"])
         if project and row["project"] == project
@@ -589,13 +604,37 @@ def data_root_problems(request: Request, host: Host) -> Iterator[str]:
 def project_problems(request: Request, host: Host) -> Iterator[str]:
     """Yield a message where another directory already runs a project of this name."""
     here = request["directory"].rstrip("/")
-    elsewhere = {container["directory"].rstrip("/") for container in host["containers"]} - {"", here}
+    places = {container["directory"].rstrip("/") for container in host["containers"]} - {""}
+    described = [one for one in host["containers"] if one["service"] in request["services"] or not request["services"]]
+    elsewhere = {container["directory"].rstrip("/") for container in described} - {"", here}
+    # Beside the project itself, a service of another name that somebody made from elsewhere is no second project
+    if here not in places:
+        elsewhere = places
     if here and elsewhere:
         yield (
             f"compose_project_name: {request['project']} is already deployed from "
             f"{', '.join(sorted(elsewhere))}; choose another name, or set "
             f"compose_project_directory to that directory"
         )
+
+
+def _strays(request: Request, host: Host) -> list[strays.Stray]:
+    return strays.strays(host["containers"], request["services"]) if request["services"] else []
+
+
+def service_problems(request: Request, host: Host) -> Iterator[str]:
+    """Yield a message for each service that would be lost."""
+    yield from strays.problems(_strays(request, host), host["described"], request["removed_services"])
+
+
+def notices(request: Request, host: Host) -> list[str]:
+    """Return what the operator should know before anything happens."""
+    if not request["services"]:
+        return []
+    return [
+        *strays.notices(_strays(request, host), request["removed_services"]),
+        *strays.override_notice(request["directory"], host["overrides"]),
+    ]
 
 
 def address_problems(ports: Sequence[PublishedPort]) -> Iterator[str]:
@@ -685,6 +724,7 @@ def problems(request: Request, host: Host) -> list[str]:
         *data_root_problems(request, host),
         *project_problems(request, host),
         *neighbours.problems(request["project"], request["directory"], host["neighbours"]),
+        *service_problems(request, host),
     ]
     invalid = list(address_problems(request["published_ports"]))
     found += invalid or [*clashing_ports(request["published_ports"]), *held_ports(request, host)]

@@ -21,7 +21,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
-from ansible_collections.fullstack.docker.plugins.module_utils import durable_file
+from ansible_collections.fullstack.docker.plugins.module_utils import cause, durable_file
 
 FILE = ".release"
 VERSION = 1
@@ -49,8 +49,8 @@ class Step(str, Enum):
         return self in (Step.DRAIN, Step.RETIRE)
 
 
-class ReleaseError(RuntimeError):
-    """A step failed; the message says why."""
+class ReleaseError(cause.StepError):
+    """A step failed; its witnesses are the containers that it is about."""
 
 
 @dataclass(frozen=True)

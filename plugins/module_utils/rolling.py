@@ -498,7 +498,7 @@ class DockerWorld:
                 self.docker.run(["exec", proxy, "nginx", "-t", "-q", "-c", CONFIGURATION])
             except DockerError as error:
                 self._file.write_text(previous)
-                raise ReleaseError(str(error)) from None
+                raise ReleaseError(error.what, error.witnesses) from None
             self._signal([proxy], signal.SIGHUP)
             self._await_reload(proxy, before)
 
@@ -523,15 +523,12 @@ class DockerWorld:
 
     def _failure(self, cause: str, ids: Sequence[str]) -> ReleaseError:
         """Return a failure with the last log lines of the containers that it is about."""
-        named = [one for one in self._all() if one.id in ids]
-        logs = [f"--- last lines of {one.name}:\n{self.docker.logs(one.id)}" for one in named]
-        return ReleaseError("\n".join([cause, *logs]))
+        return ReleaseError(cause, self._try(lambda: self.docker.witnesses(ids)))
 
     def _try(self, act: Callable[[], Any], concerned: Callable[[], Sequence[str]] | None = None) -> Any:
         """Run a command of Docker; its failure is one of the release."""
         try:
             return act()
         except DockerError as error:
-            if concerned is None:
-                raise ReleaseError(str(error)) from None
-            raise self._failure(str(error), concerned()) from None
+            more = self.docker.witnesses(concerned()) if concerned else []
+            raise ReleaseError(error.what, [*error.witnesses, *more]) from None

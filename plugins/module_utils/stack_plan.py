@@ -16,6 +16,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.compose_model imp
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 HASH_LABEL = "com.docker.compose.config-hash"
+FILES_LABEL = "com.docker.compose.project.config_files"
 ONEOFF_LABEL = "com.docker.compose.oneoff"
 # A shorter line of a secret file, such as a bracket, tells nothing and is found everywhere
 SECRET_LINE = 8

@@ -64,6 +64,13 @@ options:
       once everything runs as described. Left out, none is.
     type: list
     elements: str
+  removed_services:
+    description: >-
+      Services of the project that are not described any more, or containers that somebody made by hand, to be removed
+      once everything runs as described. Others are left as they are.
+    type: list
+    elements: str
+    default: []
   compose:
     description: What C(compose.yml) will say; used in check mode, where the file is not written yet.
     type: str
@@ -190,6 +197,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.fullstack.docker.plugins.module_utils import (
+    cause,
     image_cleanup,
     ledger,
     release,
@@ -197,6 +205,8 @@ from ansible_collections.fullstack.docker.plugins.module_utils import (
     source_tree,
     stack_lock,
     stack_plan,
+    standing,
+    strays,
 )
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
 from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
@@ -207,8 +217,10 @@ from ansible_collections.fullstack.docker.plugins.module_utils.postgres_server i
 CURRENT = "current"
 # What a rollback has to know of the stack, below the project's folder
 DESCRIPTION = "infra/stack.json"
-# Characters that the ledger keeps of why a release failed, the last ones
+# Characters that the ledger keeps of why a release failed: the cause, and the last ones of the log
 CAUSE_LENGTH = 4000
+# Tries that the front door gets after a failure, seconds between two of them, and seconds for an answer
+TRIES, PAUSE, PATIENCE = 3, 0.5, 5
 # Seconds that the healer is waited for
 HEALER_PATIENCE = 60
 
@@ -231,6 +243,7 @@ class Stack:
         self.journal = release.JournalFile(docker.directory)
         self.description = Description(docker.directory)
         self.entries: list[ledger.Entry] | None = None
+        self.before: list[stack_plan.Container] | None = None
         self.release = ""
 
     @property
@@ -246,7 +259,7 @@ class Stack:
         try:
             yield
         except (DockerError, release.ReleaseError) as error:
-            raise type(error)(f"{name}: {error}") from error
+            raise error.within(name) from error
         finally:
             # A release that replaces both tries both in the same step
             self.seconds[name] = round(self.seconds.get(name, 0) + time.monotonic() - began, 1)
@@ -269,6 +282,7 @@ class Stack:
         self.images = {name: released.get(name, service["image"]) for name, service in model["services"].items()}
         with self.command_files():
             new = self.bring_about(model)
+        self.remove_strays(model)
         self.forget_secrets()
         self.record_success(ledger.SUCCEEDED, new=new)
         self.keep_description()
@@ -285,14 +299,16 @@ class Stack:
         revision = self.schema_to_go_back_to(target, schema)
         newer = running.get(self.parameters["migration"].get("of", ""))
         self.entries = entries  # what fails from here on is an entry of its own
+        if any(running.get(service) != image for service, image in target.ids.items()):
+            self.actions.append(f"go back from {ledger.told(entries, running)} to release {target.release}")
         with self.command_files():
-            self.bring_about(model)
+            new = self.bring_about(model)
         try:
             if revision and newer:
                 with self.step("downgrade"):
                     self.downgrade(newer, revision)
         finally:
-            self.record_success(ledger.ROLLED_BACK, new=False, target=target)
+            self.record_success(ledger.ROLLED_BACK, new=new, target=target)
             self.keep_description()
 
     def described_by_last(self) -> dict[str, Any]:
@@ -361,6 +377,17 @@ class Stack:
         command = [*migration["downgrade"], revision]
         self.one_off(migration["service"], *command, override=override, limit=migration.get("timeout"))
 
+    def remove_strays(self, model: dict[str, Any]) -> None:
+        """Remove the containers of no described service that the operator named."""
+        wanted = self.parameters["removed_services"]
+        found = strays.strays(self.docker.everything(), model["services"]) if wanted else []
+        named = [one for one in found if one.is_among(wanted)]
+        self.actions += [f"remove {one}" for one in named]
+        if named and not self.module.check_mode:
+            with self.step("removed services"):
+                self.docker.run(["stop", *(one.id for one in named)])
+                self.docker.run(["rm", *(one.id for one in named)])
+
     def forget_secrets(self) -> None:
         """Remove the files of secrets that are wanted no more; until here the old containers could need them."""
         wanted = self.parameters["secret_paths"]
@@ -383,6 +410,7 @@ class Stack:
         """Do what is missing now that the images are there; tell whether that made a new release."""
         self.recover()
         containers = self.clean(self.docker.containers())
+        self.before = containers
         self.record_strangers(containers)
         wanted = self.wanted(model, containers)
         application = self.application()
@@ -441,9 +469,9 @@ class Stack:
             raise
 
     def clean(self, containers: list[stack_plan.Container]) -> list[stack_plan.Container]:
-        """Remove containers that never ran: an interrupted run left them, and their names are in the way."""
+        """Remove containers that never ran: a run that broke off left them, and their names are in the way."""
         left = [container for container in containers if container.status == "created"]
-        self.actions += [f"remove {container.name}, left by an interrupted run" for container in left]
+        self.actions += [f"remove {container.name}, which never ran" for container in left]
         if left and not self.module.check_mode:
             self.docker.run(["container", "rm", *(container.id for container in left)])
         return [container for container in containers if container not in left]
@@ -554,7 +582,8 @@ class Stack:
         try:
             self.docker.up(*services, timeout=self.parameters["timeout"], before=containers)
         except DockerError as error:
-            raise DockerError(f"{error}\n{self.bring_back(services, containers)}".strip()) from error
+            said = cause.Witness("", self.bring_back(services, containers))
+            raise DockerError(error.what, [*error.witnesses, said]) from error
 
     def bring_back(self, services: list[str], before: list[stack_plan.Container]) -> str:
         """Start services as they were described before, where they served then; say what came of it."""
@@ -596,7 +625,7 @@ class Stack:
             if stack_plan.replicas_now(one, before) > 1
         ]
         try:
-            self.docker.up("--remove-orphans", *scale, timeout=self.parameters["timeout"], before=before)
+            self.docker.up(*scale, timeout=self.parameters["timeout"], before=before)
         except DockerError:
             self.name_images(previous)
             raise
@@ -674,6 +703,8 @@ class Stack:
 
     def migrate(self, migration: dict[str, Any]) -> None:
         """Bring the schema up to date in a container of the new image, while the old code still serves."""
+        left = self.docker.one_offs(migration["service"])
+        self.actions += [f"remove {name}, a one-off of {migration['service']} that is left or runs" for name in left]
         self.actions.append(f"migrate ({migration['service']})")
         if self.module.check_mode:
             return
@@ -744,12 +775,61 @@ class Stack:
         with self.step("cleanup"):
             self.forget_images()
 
-    def record_failure(self, cause: str) -> None:
+    def fail(self, failure: cause.StepError) -> str:
+        """Write down why this release failed, leave the project tidy, and say what serves."""
+        self.record_failure(failure)
+        self.undo_description()
+        if self.module.check_mode:
+            return "This was a look: nothing was changed."
+        try:
+            self.tidy()
+            return self.standing()
+        except DockerError as error:
+            return f"What serves is not known: {error.cause()}"
+
+    def tidy(self) -> None:
+        """Remove what a first deployment leaves of an application that never served; the databases stay."""
+        if self.before is None:
+            return
+        services = self.docker.model()["services"]
+        data = stack_plan.foundations({"services": services})
+        served = not standing.absent(self.needed(), self.before)
+        vain = standing.leftovers(services.keys() - data, self.docker.containers(), self.entries or [], served=served)
+        self.actions += [f"remove {one.name}, which never served" for one in vain]
+        if vain:
+            self.docker.run(["rm", "--force", *(one.id for one in vain)])
+
+    def needed(self) -> list[str]:
+        """Return the services without which users get no answer."""
+        plan = self.parameters["rolling"]
+        return [plan[part] for part in ("front_door", "proxy", "backend")] if plan else self.application()
+
+    def standing(self) -> str:
+        """Say what serves, after a look at the containers and through the front door."""
+        containers, needed = self.docker.containers(), self.needed()
+        troubles = [] if standing.absent(needed, containers) else self.troubles()
+        return standing.sentence(needed, containers, self.entries or [], self.before, troubles)
+
+    def troubles(self) -> list[str]:
+        """Ask through the front door as it is described now; return what is wrong with the answers."""
+        plan = self.described_by_last()["rolling"]
+        found = []
+        for url in plan.get("verify", []):
+            for attempt in range(TRIES):
+                time.sleep(PAUSE if attempt else 0)
+                trouble = rolling.fetch(url, plan["verify_host"], PATIENCE)
+                if not trouble:
+                    break
+            else:
+                found.append(f"GET {url}: {trouble}")
+        return found
+
+    def record_failure(self, failure: cause.StepError) -> None:
         """Write down why this release failed; if even that fails, the cause matters more."""
         if self.entries is None:
             return
         try:
-            self.release = self.record(ledger.FAILED, self.release_images(), cause=cause[-CAUSE_LENGTH:])
+            self.release = self.record(ledger.FAILED, self.release_images(), cause=failure.brief(CAUSE_LENGTH))
         except (DockerError, OSError) as error:
             self.module.warn(f"the failed release could not be written to {self.ledger.path}: {error}")
 
@@ -775,9 +855,7 @@ class Stack:
         cause: str = "",
         target: ledger.Entry | None = None,
     ) -> str:
-        """Write an entry to the ledger and return its id."""
-        if self.module.check_mode:
-            return ""
+        """Write an entry to the ledger and return its id; in check mode only this run knows of it."""
         now = datetime.now(timezone.utc)
         entries = self.entries or []
         sources = {**self.parameters["sources"], **self.parameters["revisions"]}
@@ -798,17 +876,21 @@ class Stack:
             configuration={} if outcome == ledger.UNMANAGED else self.configuration,
         )
         self.entries = ledger.append(entries, entry, self.parameters["keep"])
+        if self.module.check_mode:
+            return ""
         self.ledger.write(self.entries)
         return entry.release
 
     def forget_images(self) -> None:
         """Remove the images of releases that are too old to go back to."""
-        if self.module.check_mode:
-            return
         keep = self.parameters["keep"]
         needed = ledger.needed(self.entries or [], keep)
-        for name in image_cleanup.disposable(self.docker, keep, needed):
+        # In check mode they are not built yet
+        coming = [image.name for image in self.release_images().values() if not image.id]
+        for name in image_cleanup.disposable(self.docker, keep, needed, coming):
             self.actions.append(f"remove image {name}")
+            if self.module.check_mode:
+                continue
             try:
                 self.docker.run(["image", "rm", name])
             except DockerError as error:
@@ -864,6 +946,7 @@ def main() -> None:
             "migration": {"type": "dict", "default": {}},
             "image_commands": {"type": "dict", "default": {}},
             # The paths are no secrets
+            "removed_services": {"type": "list", "elements": "str", "default": []},
             "secret_paths": {"type": "list", "elements": "str", "no_log": False},
             "compose": {"type": "str", "default": ""},
             "environment": {"type": "str", "default": ""},
@@ -896,15 +979,15 @@ def main() -> None:
                 try:
                     stack.run()
                 except (DockerError, release.ReleaseError) as error:
-                    stack.record_failure(stack_plan.redact(str(error), stack.secrets()))
-                    stack.undo_description()
-                    raise
+                    failure = error.rewritten(lambda text: stack_plan.redact(text, stack.secrets()))
+                    said = "\n".join([failure.cause(), stack.fail(failure), failure.log()]).strip()
+                    where = ": ".join(["it failed in the step", *failure.steps])
+                    module.fail_json(msg=said, where=where, actions=stack.actions, seconds=stack.seconds)
                 except ledger.LedgerError:
                     stack.undo_description()
                     raise
-        except (DockerError, release.ReleaseError, ledger.LedgerError, stack_lock.LockError) as error:
-            said = stack_plan.redact(str(error), stack.secrets())
-            module.fail_json(msg=said, actions=stack.actions, seconds=stack.seconds)
+        except (ledger.LedgerError, stack_lock.LockError) as error:
+            module.fail_json(msg=str(error), actions=stack.actions, seconds=stack.seconds)
     module.exit_json(
         changed=bool(stack.actions),
         actions=stack.actions,

@@ -80,6 +80,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.fullstack.docker.plugins.module_utils import strays
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import INPUTS_LABEL, digest
 from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
@@ -118,6 +119,12 @@ class Environment:
         self.actions += [f"start {one.service}" for one in after if known.get(one.id) != one.status]
         gone = known.keys() - {one.id for one in after}
         self.actions += sorted(f"remove {one.name}" for one in before if one.id in gone)
+        self.tell_strays()
+
+    def tell_strays(self) -> None:
+        """Tell of containers that are not described: they are left as they are."""
+        for one in strays.strays(self.docker.everything(), self.docker.model()["services"]):
+            self.module.warn(f"{one}; it is not described, and left as it is")
 
     def check_postgres(self) -> None:
         """Refuse an image of the database that its volume cannot be used by."""
@@ -151,7 +158,7 @@ class Environment:
 
     def up(self, *services: str) -> None:
         """Start services, all without a name, and wait for their health."""
-        self.docker.up("--remove-orphans", *services, timeout=self.parameters["timeout"])
+        self.docker.up(*services, timeout=self.parameters["timeout"])
 
 
 def main() -> None:
@@ -178,7 +185,8 @@ def main() -> None:
     try:
         environment.run()
     except DockerError as error:
-        module.fail_json(msg=str(error), changed=bool(environment.actions), actions=environment.actions)
+        said = f"{error.cause()}\n{error.log()}".strip()
+        module.fail_json(msg=said, where=error.what, changed=bool(environment.actions), actions=environment.actions)
     module.exit_json(changed=bool(environment.actions), actions=environment.actions, seconds=environment.seconds)
 
 

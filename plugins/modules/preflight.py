@@ -80,6 +80,16 @@ options:
     type: list
     elements: str
     default: []
+  services:
+    description: Services that the deployment describes. Left out, it is not asked which of the project's it loses.
+    type: list
+    elements: str
+    default: []
+  removed_services:
+    description: Services that are described no more and may be removed; also containers that somebody made by hand.
+    type: list
+    elements: str
+    default: []
   sysctls:
     description: Names of kernel settings to report.
     type: list
@@ -258,6 +268,18 @@ host:
           state: running
           health: healthy
           directory: /opt/shop
+          files: /opt/shop/compose.yml
+          oneoff: false
+    described:
+      description: Services of the last deployment, as it wrote them down.
+      type: list
+      elements: str
+      sample: [backend, db]
+    overrides:
+      description: Files in the project's folder that Compose reads by itself, and deployments do not.
+      type: list
+      elements: str
+      sample: [compose.override.yml]
     volumes:
       description: The requested volumes by name, with the PostgreSQL data found in each.
       type: dict
@@ -302,7 +324,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import firewall, neighbours
+from ansible_collections.fullstack.docker.plugins.module_utils import firewall, neighbours, strays
 from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import expected_layout, read_clusters
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     ARGUMENT_SPEC,
@@ -537,6 +559,15 @@ def read_firewall() -> Firewall:
     }
 
 
+def read_described(directory: str) -> list[str]:
+    """Return the services of the last deployment that succeeded, else of the last; none where nothing tells."""
+    for folder in (".described", "."):
+        described = read_json(read(os.path.join(directory, folder, "infra/stack.json"))).get("services")
+        if directory and isinstance(described, list):
+            return [str(service) for service in described]
+    return []
+
+
 def read_host(request: Request) -> Host:
     """Read all that the checks need. Changes nothing."""
     system = parse_os_release(read("/etc/os-release"))
@@ -564,6 +595,10 @@ def read_host(request: Request) -> Host:
         "packages": {name: found[0] for name, found in sorted(status.items()) if name != "dpkg"},
         "listeners": read_listeners({port["port"] for port in request["published_ports"]}, rows),
         "containers": containers_of(rows, request["project"]),
+        "described": read_described(request["directory"]),
+        "overrides": [
+            name for name in strays.OVERRIDES if os.path.exists(os.path.join(request["directory"] or "/", name))
+        ],
         "volumes": read_volumes(list(dict.fromkeys(names)), info, engine["root"], layout),
         "sysctls": {name: read_sysctl(name) for name in request["sysctls"]},
         "firewall": read_firewall(),

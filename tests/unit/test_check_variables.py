@@ -131,6 +131,24 @@ def test_a_value_whose_template_is_wrong_is_told() -> None:
     assert found(postgres_memory=broken) == ["postgres_memory: unexpected '}'"]
 
 
+@pytest.mark.parametrize("name", ["compose_project_parts", "compose_project_host", "__postgres_x", "__redis_part"])
+def test_what_the_roles_keep_to_themselves_is_refused_by_name(name: str) -> None:
+    (line,) = cv.internals([name, "postgres_port", "_mine", "__mine"], SPECS, "the inventory")
+    assert line.startswith(f"{name}: set by the inventory")
+
+
+def test_every_name_that_a_role_sets_is_known() -> None:
+    """A variable from outside would beat it, and no check would tell."""
+    set_names = set()
+    for path in (REPOSITORY / "roles").glob("*/tasks/*.yml"):
+        for task in yaml.safe_load(path.read_text()) or []:
+            for part in (task, *task.get("block", []), *task.get("always", []), *task.get("rescue", [])):
+                set_names |= {part["register"]} if "register" in part else set()
+                set_names |= set(part.get("ansible.builtin.set_fact", {})) - {"cacheable"}
+    own = tuple(f"__{path.name}_" for path in (REPOSITORY / "roles").iterdir())
+    assert {name for name in set_names if not name.startswith(own)} == cv.FACTS
+
+
 # The action, by Ansible, on the real plugins beside roles of its own.
 
 
@@ -190,6 +208,21 @@ def test_ansible_checks_the_roles_that_are_asked_for(play: PlayRunner, collectio
     task = {"fullstack.docker.check_variables": {"roles": ["redis"]}}
     variables = {"redis_password": "battery-staple-7", "postgres_port": "many"}
     assert not play(task, variables=variables, collections=collections).last.get("failed")
+
+
+@pytest.mark.parametrize("roles", [["redis"], []])
+def test_ansible_refuses_what_only_roles_may_set(play: PlayRunner, collections: Path, roles: list[str]) -> None:
+    given = ("--extra-vars", '{"compose_project_parts": {}, "__postgres_part": {"services": {}}, "mine": 1}')
+    task = {"fullstack.docker.check_variables": {"roles": roles}}
+    said = play(task, variables=GOOD, collections=collections, arguments=given).last["msg"]
+    assert said.splitlines()[0] == "2 problems with the variables; nothing was changed:"
+    assert "\ncompose_project_parts: set by the command line (-e), but it is the roles' own" in said
+
+
+def test_ansible_does_not_mind_what_an_earlier_play_set(play: PlayRunner, collections: Path) -> None:
+    earlier: dict[str, Any] = {"ansible.builtin.set_fact": {"compose_project_parts": {}, "__redis_part": {}}}
+    named: dict[str, Any] = {"ansible.builtin.debug": None, "register": "compose_project_result"}
+    assert not play(earlier, named, CHECK, variables=GOOD, collections=collections).last.get("failed")
 
 
 @pytest.mark.parametrize(("environment", "failed"), [("production", True), ("development", None)])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.fullstack.docker.plugins.filter.compose_model import compose_model
 from ansible_collections.fullstack.docker.plugins.filter.environment_text import environment_text
 from ansible_collections.fullstack.docker.plugins.filter.pyproject_files import pyproject_files
 
@@ -52,3 +53,8 @@ def test_the_files_that_metadata_names_are_found(text: str, files: list[str]) ->
 def test_what_is_no_toml_is_refused() -> None:
     with pytest.raises(AnsibleFilterError, match=r"pyproject.toml is no TOML"):
         pyproject_files("[project")
+
+
+def test_a_project_without_a_service_is_refused() -> None:
+    with pytest.raises(AnsibleFilterError, match="no role describes a service"):
+        compose_model({}, {"project": "shop", "directory": "/opt/shop"})

@@ -51,6 +51,12 @@ def test_nginx_is_put_back_only_where_it_lost_its_front_door(container: Any, los
     assert healer.lost_its_door(container, DOORS) is lost
 
 
+def test_only_services_that_compose_knows_are_scaled() -> None:
+    services = ["backend", "backend", "mailer", "mailer", "db", "", ""]
+    containers = [{"Config": {"Labels": {healer.SERVICE: name} if name else {}}} for name in services]
+    assert healer.crowds(containers, ["backend", "db"]) == {"backend": 2}
+
+
 def test_restarts_come_later_each_time() -> None:
     patience = healer.Patience(pause=10, most=30)
     due = [now for now in range(0, 200) if patience.due("a", float(now))]

@@ -224,6 +224,21 @@ class TestSelection:
         assert now is None or chosen.ids != now.ids
 
 
+class TestName:
+    """What people know the running images by."""
+
+    def test_it_is_the_release_that_put_them_into_service(self) -> None:
+        assert ledger.told([A, B, back(4, A)], A.ids) == f"release {A.release}"
+
+    def test_a_release_that_failed_is_called_so(self) -> None:
+        failed = entry(4, outcome=ledger.FAILED)
+        assert ledger.told([A, B, failed], failed.ids) == f"the failed release {failed.release}"
+
+    def test_images_that_no_entry_has_are_of_none(self) -> None:
+        assert ledger.told([A], {"backend": "sha256:other"}) == "what no release of the ledger has"
+        assert ledger.told([A], {}) == "nothing that runs"
+
+
 class TestTable:
     """What people read."""
 
@@ -240,6 +255,12 @@ class TestTable:
     def test_a_failure_tells_its_cause(self) -> None:
         failed = replace(entry(2, outcome=ledger.FAILED), cause="migration: lock timeout\nand more")
         assert ledger.rows([failed], {})[1][-1] == "failed: migration: lock timeout"
+
+    def test_the_whole_line_is_shown_up_to_a_length_that_fits(self) -> None:
+        failed = replace(entry(2, outcome=ledger.FAILED), cause=f"{'x' * 190}\nand more")
+        assert ledger.rows([failed], {})[1][-1] == f"failed: {'x' * 190}"
+        longer = replace(failed, cause="x" * 300)
+        assert ledger.rows([longer], {})[1][-1] == f"failed: {'x' * (ledger.TOLD - 1)}…"
 
     def test_a_commit_is_short_and_says_that_it_was_changed(self) -> None:
         changed = replace(A, sources={"backend": "0123456789abcdef0123-dirty"})

@@ -47,6 +47,7 @@ WRONG_VARIABLES = {
     "redis_pids": "many",
     "compose_project_name": "My_App",
     "compose_project_directory": "/opt",
+    "compose_project_parts": {},
     "nginx_frontend_address": "::",
     "postgres_app_user": "pg_app",
 }
@@ -57,6 +58,7 @@ fastapi_backend_secret_environment: {TOKEN: 7d2f0c1be94a4c58}
 """
 SAID_OF_VARIABLES: dict[str, Words] = {
     "mistyped": ("postgres_memroy: no such variable in role postgres", "did you mean postgres_memory?"),
+    "the roles' own": ("compose_project_parts: set by the command line (-e), but it is the roles' own",),
     "wrong type": ("redis_pids:", "cannot be converted to an int", "wanted: int (Most processes in the container)"),
     "project name": ("compose_project_name: 'My_App' is no name of a Compose project", "use my_app"),
     "shared folder": ("compose_project_directory: /opt is not the project's alone", "such as /opt/shop"),

@@ -260,8 +260,19 @@ def test_a_release_that_never_was_is_refused_and_those_there_are_named(
 
 @pytest.fixture(scope="module")
 def went_back(earlier: str, site: Site) -> Run:
-    """Go back, with nothing but the name of the release."""
-    return site.apply(playbook="playbooks/rollback.yml", release=earlier)
+    """Go back, with nothing but the name of the release, after a look at what that would do."""
+    looked = site.apply("--check", playbook="playbooks/rollback.yml", release=earlier)
+    done = site.apply(playbook="playbooks/rollback.yml", release=earlier)
+    assert [line for line in looked.output.splitlines() if "go back from" in line] == [
+        line for line in done.output.splitlines() if "go back from" in line
+    ]
+    return done
+
+
+def test_it_says_from_which_release_to_which(went_back: Run, earlier: str, compose: Compose) -> None:
+    entries = json.loads(compose.output("cat releases.json"))["releases"]
+    newest = [one["release"] for one in entries if one["outcome"] == "succeeded"][-1]
+    assert f"go back from release {newest} to release {earlier}" in went_back.said
 
 
 def test_earlier_release_is_what_runs(went_back: Run, web: Web) -> None:

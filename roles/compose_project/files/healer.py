@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -214,10 +214,13 @@ def recover(project: str, directory: Path, command: str) -> bool:
     return True
 
 
-def crowds(containers: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Return how many containers there are of each service that has more than one."""
+def crowds(containers: Iterable[Mapping[str, Any]], known: Collection[str]) -> dict[str, int]:
+    """Return how many containers there are of each known service that has more than one.
+
+    Others were made by hand: Compose refuses to scale a service that its files do not have.
+    """
     counts = Counter(container["Config"]["Labels"].get(SERVICE, "") for container in containers)
-    return {service: count for service, count in counts.items() if count > 1}
+    return {service: count for service, count in counts.items() if count > 1 and service in known}
 
 
 def bring_up(project: str, directory: Path, command: str) -> int:
@@ -230,8 +233,10 @@ def bring_up(project: str, directory: Path, command: str) -> int:
     lock = stack_lock.StackLock(directory, stack_lock.HEALER, stack_lock.HEALER)
     try:
         with lock.held(release=True):
-            scale = [f"--scale={service}={count}" for service, count in crowds(project_containers(project)).items()]
-            up = ["compose", "--project-directory", str(directory), "up", "--detach", "--no-build", "--no-recreate"]
+            compose = ["compose", "--project-directory", str(directory)]
+            known = docker(*compose, "config", "--services").split()
+            scale = [f"--scale={name}={count}" for name, count in crowds(project_containers(project), known).items()]
+            up = [*compose, "up", "--detach", "--no-build", "--no-recreate"]
             return subprocess.run(["docker", *up, *scale], check=False).returncode
     except stack_lock.LockError as error:
         print(error)

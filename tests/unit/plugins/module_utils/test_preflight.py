@@ -39,6 +39,8 @@ def request_() -> preflight.Request:
         "postgres": {"volume": "shop_postgres_data", "major": 18, "uid": 70},
         "redis": {"volume": "shop_redis_data", "uid": 999},
         "volumes": [],
+        "services": ["db", "nginx"],
+        "removed_services": [],
         "sysctls": [],
         "minimum_memory_mb": 1500,
         "minimum_disk_mb": 5000,
@@ -76,6 +78,8 @@ def host() -> preflight.Host:
         "packages": {"docker.io": "26.1.5+dfsg1-9+b9"},
         "listeners": [],
         "containers": [],
+        "described": [],
+        "overrides": [],
         "volumes": {
             "shop_postgres_data": {"exists": True, "path": "/v", "labels": {}, "owner": (70, 70), "postgres": []}
         },
@@ -260,11 +264,27 @@ def test_health(status: str, health: str | None) -> None:
     assert preflight.health_of(status) == health
 
 
+def stack_container(service: str, directory: str = "/opt/shop", files: str = "/opt/shop/compose.yml") -> Any:
+    """Return a container of the project."""
+    return {
+        "id": service,
+        "name": f"shop-{service}-1",
+        "service": service,
+        "image": f"{service}:1",
+        "state": "running",
+        "health": None,
+        "directory": directory,
+        "files": files,
+        "oneoff": False,
+    }
+
+
 def test_rows_of_docker_ps() -> None:
     line = (
         '{"id":"3f1c","name":"shop-db-1","image":"postgres:18","state":"running",'
         '"status":"Up 2 minutes (healthy)","ports":"127.0.0.1:3421->5432/tcp",'
-        '"project":"shop","service":"db","directory":"/opt/shop"}'
+        '"project":"shop","service":"db","directory":"/opt/shop",'
+        '"files":"/opt/shop/compose.yml","oneoff":"False"}'
     )
     rows = preflight.parse_ps(f"{line}\nWARNING: noise\n")
     assert preflight.containers_of(rows, "shop") == [
@@ -276,6 +296,8 @@ def test_rows_of_docker_ps() -> None:
             "state": "running",
             "health": "healthy",
             "directory": "/opt/shop",
+            "files": "/opt/shop/compose.yml",
+            "oneoff": False,
         }
     ]
     assert preflight.containers_of(rows, "other") == []
@@ -468,6 +490,8 @@ Change = Callable[[preflight.Request, preflight.Host], object]
                     "state": "running",
                     "health": None,
                     "directory": "/srv/shop",
+                    "files": "/srv/shop/compose.yml",
+                    "oneoff": False,
                 }
             ),
             ["compose_project_name: shop is already deployed from /srv/shop"],
@@ -517,6 +541,8 @@ def test_refused(request_: preflight.Request, host: preflight.Host, change: Chan
                     "state": "exited",
                     "health": None,
                     "directory": "/opt/shop/",
+                    "files": "/opt/shop/compose.yml",
+                    "oneoff": False,
                 }
             ),
             id="the project itself",
@@ -655,3 +681,42 @@ def test_the_role_installs_only_packages_that_preflight_knows() -> None:
         names = {name for systems in packages.values() for name in systems}
         assert preflight.ENGINE_PACKAGES[source] in names
         assert names <= preflight.KNOWN_PACKAGES
+
+
+def test_a_service_that_would_be_lost_is_refused(request_: preflight.Request, host: preflight.Host) -> None:
+    lost = stack_container("redis")
+    host["containers"] += [stack_container("db"), lost]
+    (problem,) = preflight.problems(request_, host)
+    assert problem.startswith("compose_project_removed_services: an earlier deployment made redis (shop-redis-1)")
+    request_["removed_services"] = ["redis"]
+    assert preflight.problems(request_, host) == []
+    assert "it is going to be removed" in preflight.notices(request_, host)[0]
+
+
+def test_what_somebody_made_from_elsewhere_is_told_and_no_second_project(
+    request_: preflight.Request, host: preflight.Host
+) -> None:
+    mailer = stack_container("mailer", directory="/srv/x", files="/srv/x/other.yml")
+    host["containers"] += [stack_container("db"), mailer]
+    host["overrides"] = ["compose.override.yml"]
+    assert preflight.problems(request_, host) == []
+    told, override = preflight.notices(request_, host)
+    assert told.startswith("mailer: container shop-mailer-1 of image mailer:1, made by /srv/x/other.yml; no deployment")
+    assert override.startswith("/opt/shop/compose.override.yml: ")
+
+
+def test_a_described_service_from_elsewhere_is_a_second_project(
+    request_: preflight.Request, host: preflight.Host
+) -> None:
+    host["containers"] += [stack_container("db"), stack_container("nginx", directory="/srv/x")]
+    (problem,) = preflight.problems(request_, host)
+    assert problem.startswith("compose_project_name: shop is already deployed from /srv/x")
+
+
+def test_who_does_not_say_what_is_described_is_not_asked_what_gets_lost(
+    request_: preflight.Request, host: preflight.Host
+) -> None:
+    request_["services"] = []
+    host["containers"] += [stack_container("mailer")]
+    assert preflight.problems(request_, host) == []
+    assert preflight.notices(request_, host) == []
