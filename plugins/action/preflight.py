@@ -12,6 +12,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.compose_model imp
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     ARGUMENT_SPEC,
     Request,
+    notices,
     problems,
 )
 from ansible_collections.fullstack.docker.plugins.plugin_utils import development
@@ -39,6 +40,7 @@ class ActionModule(ActionBase):
         else:
             head = "This host was refused, and nothing was deployed:"
             found = problems(request, result["host"])
+            result["warnings"] = [*result.get("warnings", []), *notices(result["host"])]
         result["problems"] = found
         if found:
             result["failed"] = True

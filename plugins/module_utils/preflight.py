@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, TypedDict
 
+from ansible_collections.fullstack.docker.plugins.module_utils import firewall, host_share
+
 SUPPORTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "debian": {"12": ("docker", "none"), "13": ("docker", "distribution", "none")},
     "ubuntu": {
@@ -63,8 +65,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "address": {"type": "str", "default": "0.0.0.0"},
             "variable": {"type": "str", "required": True},
             "service": {"type": "str", "required": True},
+            "from": {"type": "list", "elements": "str", "default": []},
         },
     },
+    "share": {"type": "dict", "options": host_share.ASK_SPEC},
     "postgres": {
         "type": "dict",
         "options": {
@@ -119,13 +123,10 @@ _WILDCARDS = frozenset({"0.0.0.0", "::"})
 _MEBIBYTE = 1024 * 1024
 
 
-class PublishedPort(TypedDict):
-    """A port that the stack wants on the host."""
-
-    port: int
-    address: str
-    variable: str
-    service: str
+PublishedPort = TypedDict(
+    "PublishedPort", {"port": int, "address": str, "variable": str, "service": str, "from": "list[str]"}
+)
+"""A port that the stack wants on the host, and who may ask for it (everybody, where it is empty)."""
 
 
 class PostgresRequest(TypedDict):
@@ -143,6 +144,7 @@ class Request(TypedDict):
     project: str
     directory: str
     published_ports: list[PublishedPort]
+    share: dict[str, Any] | None
     postgres: PostgresRequest | None
     volumes: list[str]
     sysctls: list[str]
@@ -181,6 +183,23 @@ class Firewall(TypedDict):
     """TCP ports that sshd listens on, and the port of the connection in use."""
     uplinks: list[str]
     """Interfaces with a default route."""
+
+
+class Shares(TypedDict):
+    """What the projects on the host ask of it, and what of it is not in place."""
+
+    others: list[host_share.Share]
+    """Of the other projects."""
+    gone: list[str]
+    """Those of them of which nothing is left but the share."""
+    unreadable: list[str]
+    """A line for each file that is no share."""
+    ask: bool
+    """Something is to be written before the deployment begins."""
+    opens: bool
+    """So it is where ports alone are asked for."""
+    settle: bool
+    """Something is to be written once it has succeeded."""
 
 
 class Listener(TypedDict):
@@ -248,6 +267,9 @@ class Host(TypedDict):
     volumes: dict[str, Volume]
     sysctls: dict[str, str | None]
     firewall: Firewall
+    shares: Shares
+    units: list[str]
+    """Units of the project's names that are somebody else's."""
 
 
 class Socket(TypedDict):
@@ -581,7 +603,8 @@ def _unmanaged_engine_problems(request: Request, host: Host) -> Iterator[str]:
 
 def data_root_problems(request: Request, host: Host) -> Iterator[str]:
     """Yield a message where daemon.json would point a used engine at another data directory."""
-    engine, wanted = host["engine"], request["data_root"]
+    engine = host["engine"]
+    wanted = host_share.daemon_options(host["shares"]["others"]).get("data-root") or request["data_root"]
     if engine["running"] and wanted and engine["root"].rstrip("/") != wanted.rstrip("/"):
         yield (
             f"docker_host_daemon_options: data-root would change from {engine['root']} to "
@@ -600,6 +623,44 @@ def project_problems(request: Request, host: Host) -> Iterator[str]:
             f"{', '.join(sorted(elsewhere))}; choose another name, or set "
             f"compose_project_directory to that directory"
         )
+
+
+def unit_problems(request: Request, host: Host) -> Iterator[str]:
+    """Yield a message where the project's units would replace others of the host."""
+    for unit in host["units"]:
+        yield (
+            f"compose_project_name: {request['project']} would replace the unit {unit} of this host, which is not the "
+            "project's; choose another name"
+        )
+
+
+def share_problems(request: Request, host: Host) -> Iterator[str]:
+    """Yield what the host cannot be for this project and for its neighbours at once."""
+    options, shares = request["share"], host["shares"]
+    if options is None:
+        return
+    yield from shares["unreadable"]
+    try:
+        want = host_share.wanted(request["project"], request["directory"], options, request["published_ports"])
+        if want["firewall"]:
+            firewall.inside_rules(want["inside"], host["firewall"]["uplinks"])
+    except firewall.FirewallError as error:
+        yield str(error)
+        return
+    # What is left of a project that is gone gives way as well
+    yielding = {*options["overruled"], *shares["gone"]}
+    yield from host_share.conflicts(want, [one for one in shares["others"] if one["project"] not in yielding])
+    for name in sorted(set(options["overruled"]) - {other["project"] for other in shares["others"]}):
+        yield f"{host_share.LOOPHOLE}: there is no project {name} on this host; remove it from the list"
+
+
+def notices(host: Host) -> list[str]:
+    """Return what an operator should know of the host's other projects."""
+    return [
+        f"nothing is left of project {name} but {host_share.FOLDER}/{name}.json, which keeps its ports open and its "
+        f"settings in force; remove it by playbooks/teardown.yml with -e compose_project_name={name}"
+        for name in host["shares"]["gone"]
+    ]
 
 
 def address_problems(ports: Sequence[PublishedPort]) -> Iterator[str]:
@@ -714,6 +775,8 @@ def problems(request: Request, host: Host) -> list[str]:
         *engine_problems(request, host),
         *data_root_problems(request, host),
         *project_problems(request, host),
+        *unit_problems(request, host),
+        *share_problems(request, host),
     ]
     invalid = list(address_problems(request["published_ports"]))
     found += invalid or [*clashing_ports(request["published_ports"]), *held_ports(request, host)]
