@@ -34,7 +34,7 @@ Opening = TypedDict(
 
 # As open_rules writes them, and as the version did that knew of one project only
 _RULE = re.compile(
-    r'\s*(?:ip6? saddr \{ (?P<from>[^}]*) \} )?meta l4proto (?P<protocol>tcp|udp) ct original proto-dst (?P<port>\d+)'
+    r"\s*(?:ip6? saddr \{ (?P<from>[^}]*) \} )?meta l4proto (?P<protocol>tcp|udp) ct original proto-dst (?P<port>\d+)"
     r'(?: ct original ip6? daddr (?P<address>\S+))? accept comment "(?:(?P<project>[^":\s]+): )?(?P<variable>[^"]*)"'
 )
 _SSH = re.compile(r"^\s*tcp dport \{ ([\d, ]+) \} accept$", re.MULTILINE)

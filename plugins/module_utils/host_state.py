@@ -70,7 +70,7 @@ def output(argv: Sequence[str]) -> str | None:
 
 
 def containers() -> list[dict[str, str]] | None:
-    """Return all containers of the host as `docker ps` lists them; None where there is an engine that does not answer."""
+    """Return all containers of the host as `docker ps` lists them; none where there is an engine and no answer."""
     if shutil.which("docker") is None:
         return []
     text = output(["docker", "ps", "--all", "--no-trunc", "--format", PS_FORMAT])
@@ -146,6 +146,11 @@ class Defaults:
     rotation: Mapping[str, Any] = field(default_factory=dict)
     ssh_port: int = 22
     """Port to open for SSH where neither an sshd nor a connection is found."""
+
+    @property
+    def all_options(self) -> dict[str, Any]:
+        """The options of daemon.json that no project has to ask for."""
+        return {**self.daemon, **self.rotation}
 
 
 @dataclass(frozen=True)
@@ -266,8 +271,7 @@ class HostState:
         Raises:
             HostError: a share cannot be read, or two projects ask for what is not to be had together.
         """
-        own = defaults.daemon if defaults else {}
-        shares, unreadable = self.known(rows, own)
+        shares, unreadable = self.known(rows, defaults.all_options if defaults else {})
         if unreadable:
             raise HostError("\n".join(unreadable))
         project = want["project"]

@@ -596,11 +596,11 @@ def read_shares(request: Request, rows: list[dict[str, str]] | None) -> Shares:
     if options is None:
         return found
     state = HostState()
-    shares, found["unreadable"] = state.known(rows, options["daemon_defaults"])
+    defaults = Defaults(options["daemon_defaults"], options["daemon_rotation"], options["ssh_port"])
+    shares, found["unreadable"] = state.known(rows, defaults.all_options)
     mine = shares.pop(request["project"], None)
     found["others"] = list(shares.values())
     found["gone"] = [name for name, share in shares.items() if state.gone(share, rows)]
-    defaults = Defaults(options["daemon_defaults"], options["daemon_rotation"], options["ssh_port"])
     try:
         want = host_share.wanted(request["project"], request["directory"], options, request["published_ports"])
         for key, everything in (("ask", True), ("opens", False)):
