@@ -317,7 +317,7 @@ def _said(value: Any) -> str:
 
 
 def _clash(one: Opening, other: Opening) -> bool:
-    ours, theirs = ipaddress.ip_address(one["address"]), ipaddress.ip_address(other["address"])
+    ours, theirs = (ipaddress.ip_address(each["address"] or "0.0.0.0") for each in (one, other))
     return ours == theirs or (ours.version == theirs.version and (ours.is_unspecified or theirs.is_unspecified))
 
 

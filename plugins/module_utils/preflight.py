@@ -647,6 +647,13 @@ def share_problems(request: Request, host: Host) -> Iterator[str]:
     except firewall.FirewallError as error:
         yield str(error)
         return
+    if not want["firewall"]:
+        for opening in want["ports"]:
+            if opening["from"] and not {"0.0.0.0/0", "::/0"}.intersection(opening["from"]):
+                yield (
+                    f"docker_host_firewall: is false, so that nothing keeps others from {opening['port']} than "
+                    f"{opening['variable']} is open for; set it to true, or open the port for 0.0.0.0/0"
+                )
     # What is left of a project that is gone gives way as well
     yielding = {*options["overruled"], *shares["gone"]}
     yield from host_share.conflicts(want, [one for one in shares["others"] if one["project"] not in yielding])

@@ -208,7 +208,9 @@ def _share_problems(
     ]
     if share["asked"]:
         ports = ", ".join(str(opening["port"]) for opening in share["asked"]["ports"])
-        problems.append(f"a deployment that asked for {ports} is under way, or was interrupted: then run site.yml")
+        problems.append(
+            f"a deployment that asked for {ports} is under way or was interrupted; in the latter case run site.yml"
+        )
     serving = {place.service for place in places}
     for opening in share["ports"]:
         # Of a service that does not run at all, its line says so already

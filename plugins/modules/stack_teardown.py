@@ -354,7 +354,9 @@ def main() -> None:
     docker = DockerCli(module, params["project"], params["directory"])
     lock = stack_lock.StackLock(docker.directory, secrets.token_hex(8), params["who"])
     stack = Teardown(module, docker)
-    holding = not module.check_mode and docker.directory.is_dir()
+    # In a folder without anything of a deployment there is nobody to keep out, and a lock would be something new
+    left = docker.directory.is_dir() and teardown.own_entries(os.listdir(docker.directory))[0]
+    holding = not module.check_mode and bool(left)
     done: list[str] = []
     try:
         with lock.held(release=True, patience=HEALER_PATIENCE) if holding else nullcontext():

@@ -33,8 +33,17 @@ def request_() -> preflight.Request:
                 "address": "0.0.0.0",
                 "variable": "nginx_frontend_port",
                 "service": "nginx",
+                "from": [],
             }
         ],
+        "share": {
+            "firewall": True,
+            "inside": ["docker0"],
+            "ports": [],
+            "daemon": {},
+            "sysctls": {"vm.overcommit_memory": "1"},
+            "overruled": [],
+        },
         "postgres": {"volume": "shop_postgres_data", "major": 18, "uid": 70, "libc": "musl"},
         "volumes": [],
         "sysctls": [],
@@ -77,6 +86,8 @@ def host() -> preflight.Host:
         "volumes": {"shop_postgres_data": {"exists": True, "labels": {}, "postgres": []}},
         "sysctls": {},
         "firewall": {"in_force": False, "enabled": False, "ssh_ports": [22], "uplinks": ["eth0"]},
+        "shares": {"others": [], "gone": [], "unreadable": [], "ask": True, "opens": True, "settle": True},
+        "units": [],
     }
 
 
