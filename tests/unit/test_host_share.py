@@ -135,7 +135,7 @@ def test_a_deployment_that_succeeds_has_its_ports_alone(
 
 @given(SHARE, PORTS)
 def test_a_deployment_that_fails_leaves_what_was_settled(before: Share, ports: list[firewall.Opening]) -> None:
-    settled = {**before, "asked": None}
+    settled: Share = {**before, "asked": None}
     began = host_share.ask(settled, {**settled, "ports": ports}, "three", [])
     assert open_for(host_share.withdraw(began, "three", [])) == open_for(settled)
 

@@ -118,9 +118,11 @@ def asks(*ports: int, asked: list[int] | None = None, on: bool = True) -> Share:
     found = host_share.wanted(
         "shop", "/opt/shop", {"firewall": on, "inside": [], "ports": [{"port": 9100}], "daemon": {}, "sysctls": {}}, []
     )
-    doors = {port: stack_status.as_opening(door(port)) | {"variable": "nginx_frontend_port"} for port in (8420, 8430)}
-    found["ports"] += [doors[port] for port in ports]  # type: ignore[misc]
-    found["asked"] = {"run": "1", "ports": [doors[port] for port in asked]} if asked else None  # type: ignore[misc]
+    doors = {port: stack_status.as_opening(door(port)) for port in (8420, 8430)}
+    for opening in doors.values():
+        opening["variable"] = "nginx_frontend_port"
+    found["ports"] += [doors[port] for port in ports]
+    found["asked"] = {"run": "1", "ports": [doors[port] for port in asked]} if asked else None
     return found
 
 

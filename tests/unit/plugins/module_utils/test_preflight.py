@@ -628,7 +628,7 @@ def test_distinct_ports_never_clash_and_equal_sockets_always_do(
     sockets: list[tuple[int, str]],
 ) -> None:
     ports: list[preflight.PublishedPort] = [
-        {"port": port, "address": address, "variable": f"v{index}", "service": "s"}
+        {"port": port, "address": address, "variable": f"v{index}", "service": "s", "from": []}
         for index, (port, address) in enumerate(sockets)
     ]
     clashes = list(preflight.clashing_ports(ports))
