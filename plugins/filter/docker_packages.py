@@ -53,8 +53,7 @@ RETURN = r"""
 _value:
   description:
     - C(packages), names for apt, with a version pattern where one is pinned; C(state), V(present)
-      or V(latest); C(new), whether a package is missing or has another version than the pinned one;
-      C(engine_changes), whether the engine may be another one afterwards.
+      or V(latest); C(new), whether a package is missing or has another version than the pinned one.
   type: dict
 """
 

@@ -37,8 +37,6 @@ class Plan(TypedDict):
     """present or latest."""
     new: bool
     """A package is missing, or has another version than the pinned one."""
-    engine_changes: bool
-    """The engine is, or may be, another one afterwards."""
 
 
 def pattern_of(package: str, version: str) -> str:
@@ -84,10 +82,8 @@ def make_plan(host: Host, settings: Settings) -> Plan:
         or (compose and not is_at_least(compose, settings["compose_minimum"]))
     )
     state = "latest" if outdated else settings["state"]
-    moving = state == "latest"
     return {
         "packages": [f"{name}={pin}" if pin else name for name, pin in pins.items()],
         "state": state,
         "new": bool(missing or unmatched),
-        "engine_changes": engine is None or moving or not _ENGINE.isdisjoint(missing | unmatched),
     }

@@ -17,7 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, TypedDict
 
-from ansible_collections.fullstack.docker.plugins.module_utils import neighbours, postgres_data, strays
+from ansible_collections.fullstack.docker.plugins.module_utils import (
+    firewall,
+    host_share,
+    neighbours,
+    postgres_data,
+    strays,
+)
 from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import Cluster
 
 SUPPORTED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -66,8 +72,10 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "address": {"type": "str", "default": "0.0.0.0"},
             "variable": {"type": "str", "required": True},
             "service": {"type": "str", "required": True},
+            "from": {"type": "list", "elements": "str", "default": []},
         },
     },
+    "share": {"type": "dict", "options": host_share.ASK_SPEC},
     "postgres": {
         "type": "dict",
         "options": {
@@ -121,13 +129,10 @@ _WILDCARDS = frozenset({"0.0.0.0", "::"})
 _MEBIBYTE = 1024 * 1024
 
 
-class PublishedPort(TypedDict):
-    """A port that the stack wants on the host."""
-
-    port: int
-    address: str
-    variable: str
-    service: str
+PublishedPort = TypedDict(
+    "PublishedPort", {"port": int, "address": str, "variable": str, "service": str, "from": "list[str]"}
+)
+"""A port that the stack wants on the host, and who may ask for it (everybody, where it is empty)."""
 
 
 class PostgresRequest(TypedDict):
@@ -151,6 +156,7 @@ class Request(TypedDict):
     project: str
     directory: str
     published_ports: list[PublishedPort]
+    share: dict[str, Any] | None
     postgres: PostgresRequest | None
     redis: RedisRequest | None
     volumes: list[str]
@@ -192,6 +198,23 @@ class Firewall(TypedDict):
     """TCP ports that sshd listens on, and the port of the connection in use."""
     uplinks: list[str]
     """Interfaces with a default route."""
+
+
+class Shares(TypedDict):
+    """What the projects on the host ask of it, and what of it is not in place."""
+
+    others: list[host_share.Share]
+    """Of the other projects."""
+    gone: list[str]
+    """Those of them of which nothing is left but the share."""
+    unreadable: list[str]
+    """A line for each file that is no share."""
+    ask: bool
+    """Something is to be written before the deployment begins."""
+    opens: bool
+    """So it is where ports alone are asked for."""
+    settle: bool
+    """Something is to be written once it has succeeded."""
 
 
 class Listener(TypedDict):
@@ -259,6 +282,7 @@ class Host(TypedDict):
     volumes: dict[str, Volume]
     sysctls: dict[str, str | None]
     firewall: Firewall
+    shares: Shares
     neighbours: neighbours.Neighbours
 
 
@@ -592,7 +616,8 @@ def _unmanaged_engine_problems(request: Request, host: Host) -> Iterator[str]:
 
 def data_root_problems(request: Request, host: Host) -> Iterator[str]:
     """Yield a message where daemon.json would point a used engine at another data directory."""
-    engine, wanted = host["engine"], request["data_root"]
+    engine = host["engine"]
+    wanted = host_share.daemon_options(host["shares"]["others"]).get("data-root") or request["data_root"]
     if engine["running"] and wanted and engine["root"].rstrip("/") != wanted.rstrip("/"):
         yield (
             f"docker_host_daemon_options: data-root would change from {engine['root']} to "
@@ -627,11 +652,44 @@ def service_problems(request: Request, host: Host) -> Iterator[str]:
     yield from strays.problems(_strays(request, host), host["described"], request["removed_services"])
 
 
+def share_problems(request: Request, host: Host) -> Iterator[str]:
+    """Yield what the host cannot be for this project and for its neighbours at once."""
+    options, shares = request["share"], host["shares"]
+    if options is None:
+        return
+    yield from shares["unreadable"]
+    try:
+        want = host_share.wanted(request["project"], request["directory"], options, request["published_ports"])
+        if want["firewall"]:
+            firewall.inside_rules(want["inside"], host["firewall"]["uplinks"])
+    except firewall.FirewallError as error:
+        yield str(error)
+        return
+    if not want["firewall"]:
+        for opening in want["ports"]:
+            if opening["from"] and not {"0.0.0.0/0", "::/0"}.intersection(opening["from"]):
+                yield (
+                    f"docker_host_firewall: is false, so that nothing keeps others from {opening['port']} than "
+                    f"{opening['variable']} is open for; set it to true, or open the port for 0.0.0.0/0"
+                )
+    # What is left of a project that is gone gives way as well
+    yielding = {*options["overruled"], *shares["gone"]}
+    yield from host_share.conflicts(want, [one for one in shares["others"] if one["project"] not in yielding])
+    for name in sorted(set(options["overruled"]) - {other["project"] for other in shares["others"]}):
+        yield f"{host_share.LOOPHOLE}: there is no project {name} on this host; remove it from the list"
+
+
 def notices(request: Request, host: Host) -> list[str]:
     """Return what the operator should know before anything happens."""
+    gone = [
+        f"nothing is left of project {name} but {host_share.FOLDER}/{name}.json, which keeps its ports open and its "
+        f"settings in force; remove it by playbooks/teardown.yml with -e compose_project_name={name}"
+        for name in host["shares"]["gone"]
+    ]
     if not request["services"]:
-        return []
+        return gone
     return [
+        *gone,
         *strays.notices(_strays(request, host), request["removed_services"]),
         *strays.override_notice(request["directory"], host["overrides"]),
     ]
@@ -726,6 +784,7 @@ def problems(request: Request, host: Host) -> list[str]:
         *neighbours.problems(request["project"], request["directory"], host["neighbours"]),
         *service_problems(request, host),
     ]
-    invalid = list(address_problems(request["published_ports"]))
-    found += invalid or [*clashing_ports(request["published_ports"]), *held_ports(request, host)]
+    ports = request["published_ports"]
+    invalid = list(address_problems(ports))
+    found += invalid or [*clashing_ports(ports), *held_ports(request, host), *share_problems(request, host)]
     return [*found, *postgres_problems(request, host), *redis_problems(request, host)]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
+from ansible_collections.fullstack.docker.plugins.module_utils import firewall, host_share
+from ansible_collections.fullstack.docker.plugins.module_utils.firewall import Opening
+from ansible_collections.fullstack.docker.plugins.module_utils.host_share import Share
 from ansible_collections.fullstack.docker.plugins.module_utils.text_table import aligned
 
 MEBIBYTE = 2**20
@@ -29,6 +32,35 @@ class Running:
     memory: int
     memory_limit: int
     restarts: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a container is published on the host."""
+
+    service: str
+    address: str
+    port: int
+    target: int
+    """Port in the container."""
+    answers: bool
+
+
+@dataclass(frozen=True)
+class Firewall:
+    """What is known of the host's firewall."""
+
+    share: Share | None
+    """What this project asks of the host; none where an earlier version deployed it."""
+    rules: str
+    """The rule set that is written; empty for none."""
+    in_force: bool
+    enabled: bool
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is to be one."""
+        return self.share["firewall"] if self.share else bool(self.rules)
 
 
 def age(since: datetime | None, now: datetime) -> str:
@@ -126,6 +158,83 @@ def host_problems(disk_used: int, disk_total: int, certificate_end: datetime | N
     if certificate_end is not None and (certificate_end - now).days < CERTIFICATE_DAYS:
         found.append(f"the certificate ends on {certificate_end:%Y-%m-%d}; replace it")
     return found
+
+
+def port_problems(found: Firewall, places: Sequence[Place]) -> list[str]:
+    """Return what is wrong between what is published, what is open and what answers."""
+    problems = [
+        f"{place.service} does not answer on {place.address}:{place.port}; see: docker compose logs --tail 50"
+        for place in places
+        if not place.answers
+    ]
+    if not found.wanted:
+        return problems
+    if not (found.in_force and found.enabled):
+        where = "at boot" if found.in_force else "in the kernel"
+        problems.append(f"the firewall that is written is not in force {where}; run site.yml")
+    written = [opening for _project, opening in firewall.parse_rules(found.rules)]
+    closed = {
+        place.port: f"{place.service} is published on {place.port}, and the firewall closes it; run site.yml"
+        for place in places
+        if firewall.reaches_outside(as_opening(place)) and not any(_covers(opening, place) for opening in written)
+    }
+    return [*problems, *closed.values(), *_share_problems(found, places, written, closed)]
+
+
+def as_opening(place: Place) -> Opening:
+    """Return what would open a published port."""
+    return {
+        "port": place.port,
+        "protocol": "tcp",
+        "address": place.address,
+        "from": [],
+        "variable": "",
+        "service": place.service,
+    }
+
+
+def _share_problems(
+    found: Firewall, places: Sequence[Place], written: Sequence[Opening], told: Container[int]
+) -> list[str]:
+    """Return what is wrong with what this project asks for, ports that were told of already left out."""
+    share = found.share
+    if share is None:
+        return []
+    there = {rule for opening in written for rule in firewall.rules_of(opening)}
+    problems = [
+        f"port {opening['port']} ({opening['variable']}) is asked for, and the firewall closes it; run site.yml"
+        for opening in share["ports"]
+        if opening["port"] not in told and not there.issuperset(firewall.rules_of(opening))
+    ]
+    if share["asked"]:
+        ports = ", ".join(str(opening["port"]) for opening in share["asked"]["ports"])
+        problems.append(
+            f"a deployment that asked for {ports} is under way or was interrupted; in the latter case run site.yml"
+        )
+    serving = {place.service for place in places}
+    for opening in share["ports"]:
+        # Of a service that does not run at all, its line says so already
+        published = opening["variable"] != firewall.PORTS and opening["service"] in {"", *serving}
+        if published and firewall.reaches_outside(opening) and not any(_covers(opening, place) for place in places):
+            problems.append(
+                f"port {opening['port']} ({opening['variable']}) is open, and nothing is published on it; run site.yml"
+            )
+    return problems
+
+
+def _covers(opening: Opening, place: Place) -> bool:
+    return opening["protocol"] == "tcp" and host_share.published(opening, [(place.address, place.port)])
+
+
+def open_ports(found: Firewall) -> str:
+    """Return a line on the firewall: what it lets in for this project."""
+    if not found.wanted:
+        return "none"
+    ports = (
+        host_share.all_ports(found.share) if found.share else [one for _name, one in firewall.parse_rules(found.rules)]
+    )
+    said = [f"{one['port']} ({one['variable']})" for one in ports if firewall.reaches_outside(one)]
+    return f"open for {', '.join(said) or 'nothing'}"
 
 
 def table(lines: Sequence[Sequence[str]], facts: Mapping[str, str]) -> str:

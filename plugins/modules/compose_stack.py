@@ -219,8 +219,6 @@ CURRENT = "current"
 DESCRIPTION = "infra/stack.json"
 # Characters that the ledger keeps of why a release failed: the cause, and the last ones of the log
 CAUSE_LENGTH = 4000
-# Tries that the front door gets after a failure, seconds between two of them, and seconds for an answer
-TRIES, PAUSE, PATIENCE = 3, 0.5, 5
 # Seconds that the healer is waited for
 HEALER_PATIENCE = 60
 
@@ -812,17 +810,12 @@ class Stack:
 
     def troubles(self) -> list[str]:
         """Ask through the front door as it is described now; return what is wrong with the answers."""
-        plan = self.described_by_last()["rolling"]
-        found = []
-        for url in plan.get("verify", []):
-            for attempt in range(TRIES):
-                time.sleep(PAUSE if attempt else 0)
-                trouble = rolling.fetch(url, plan["verify_host"], PATIENCE)
-                if not trouble:
-                    break
-            else:
-                found.append(f"GET {url}: {trouble}")
-        return found
+        plan = rolling.Plan.read(self.described_by_last()["rolling"])
+        try:
+            rolling.DockerWorld(self.docker, plan, self.parameters["timeout"]).verify()
+        except release.ReleaseError as error:
+            return [error.what]
+        return []
 
     def record_failure(self, failure: cause.StepError) -> None:
         """Write down why this release failed; if even that fails, the cause matters more."""

@@ -48,6 +48,56 @@ options:
         description: Name of the service, for the message.
         type: str
         required: true
+      from:
+        description: Addresses and networks that may ask for the port; everybody, where it is empty.
+        type: list
+        elements: str
+        default: []
+  share:
+    description:
+      - What the project asks of the host, beside other projects. Their shares are read, and compared with it.
+      - Without it, as for a development environment, they are not looked at.
+    type: dict
+    suboptions:
+      firewall:
+        description: Whether there is to be a firewall.
+        type: bool
+        default: true
+      inside:
+        description: Interfaces that may send through the host.
+        type: list
+        elements: str
+        default: []
+      ports:
+        description: Ports of the host to let in, each with C(port), C(protocol) and C(from).
+        type: list
+        elements: dict
+        default: []
+      daemon:
+        description: Options of C(daemon.json).
+        type: dict
+        default: {}
+      daemon_defaults:
+        description: Options that are there unless a project asks for others.
+        type: dict
+        default: {}
+      daemon_rotation:
+        description: Further ones for log drivers that know rotation.
+        type: dict
+        default: {}
+      sysctls:
+        description: Kernel settings by name.
+        type: dict
+        default: {}
+      overruled:
+        description: Projects that give way where they ask for something else.
+        type: list
+        elements: str
+        default: []
+      ssh_port:
+        description: Port to open for SSH where neither an sshd nor a connection is found.
+        type: int
+        default: 22
   postgres:
     description: What the PostgreSQL image expects of its data volume.
     type: dict
@@ -308,12 +358,17 @@ host:
         and the project whose files lie in its folder.
       type: dict
       sample: {units: [], projects: {blog: /opt/blog}, here: shop}
+    shares:
+      description: >-
+        What other projects ask of the host (V(others)), which of them are V(gone) but for that, files that are no
+        share (V(unreadable)), and whether M(fullstack.docker.host_share) has anything to do before the deployment
+        (V(ask); for ports alone V(opens)) and after it (V(settle)).
+      type: dict
+      sample: {others: [], gone: [], unreadable: [], ask: false, opens: false, settle: false}
 """
 
-import contextlib
 import functools
 import glob
-import ipaddress
 import json
 import os
 import shutil
@@ -324,7 +379,15 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import firewall, neighbours, strays
+from ansible_collections.fullstack.docker.plugins.module_utils import firewall, host_share, neighbours, strays
+from ansible_collections.fullstack.docker.plugins.module_utils.host_state import (
+    Defaults,
+    HostError,
+    HostState,
+    firewall_enabled,
+    read_ssh_ports,
+    rules_in_force,
+)
 from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import expected_layout, read_clusters
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
     ARGUMENT_SPEC,
@@ -336,6 +399,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.preflight import 
     Host,
     Listener,
     Request,
+    Shares,
     Volume,
     containers_of,
     listeners_of,
@@ -511,49 +575,11 @@ def read_sysctl(name: str) -> str | None:
     return " ".join(read(path).split()) if os.path.exists(path) else None
 
 
-def read_connection_port(pid: int) -> int | None:
-    """Return the port at which the SSH connection arrived that a process runs in, None without one."""
-    # sudo takes the variable away, the shell above it has it
-    while pid > 1:
-        variables = read(f"/proc/{pid}/environ").split("\0")
-        for variable in variables:
-            name, _equals, value = variable.partition("=")
-            if name == "SSH_CONNECTION" and len(value.split()) == 4:
-                return int(value.split()[3])
-        fields = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-        pid = int(fields[1]) if len(fields) > 1 else 0
-    return None
-
-
-def read_ssh_ports() -> list[int]:
-    """Return the TCP ports that sshd listens on, and the one of the connection in use."""
-    held = set()
-    for comm in glob.iglob("/proc/[0-9]*/comm"):
-        if read(comm).strip() != "sshd":
-            continue
-        for descriptor in glob.iglob(f"{os.path.dirname(comm)}/fd/*"):
-            # It may be gone by now
-            with contextlib.suppress(OSError):
-                held.add(os.readlink(descriptor))
-    ports = {
-        entry["port"]
-        for table in ("/proc/net/tcp", "/proc/net/tcp6")
-        for entry in parse_listeners(read(table))
-        if f"socket:[{entry['inode']}]" in held and not ipaddress.ip_address(entry["address"]).is_loopback
-    }
-    connected = read_connection_port(os.getpid())
-    return sorted(ports | ({connected} if connected else set()))
-
-
 def read_firewall() -> Firewall:
     """Return whether the firewall's rules are in force, and what they depend on."""
-    loaded = read(firewall.LOADED)
     return {
-        "in_force": bool(loaded)
-        and os.path.exists(firewall.RULES)
-        and os.stat(firewall.LOADED).st_mtime >= os.stat(firewall.RULES).st_mtime
-        and output(list(firewall.LIST)) == loaded,
-        "enabled": os.path.islink(f"/etc/systemd/system/sysinit.target.wants/{firewall.UNIT}"),
+        "in_force": rules_in_force(),
+        "enabled": firewall_enabled(),
         "ssh_ports": read_ssh_ports(),
         "uplinks": firewall.default_interfaces(read("/proc/net/route"), read("/proc/net/ipv6_route")),
     }
@@ -566,6 +592,36 @@ def read_described(directory: str) -> list[str]:
         if directory and isinstance(described, list):
             return [str(service) for service in described]
     return []
+
+
+def read_shares(request: Request, rows: list[dict[str, str]] | None) -> Shares:
+    """Return what the projects on the host ask of it, and what of it is not in place.
+
+    Args:
+        request: what this deployment asks.
+        rows: containers as `docker ps` lists them; none where the engine does not answer.
+    """
+    found: Shares = {"others": [], "gone": [], "unreadable": [], "ask": False, "opens": False, "settle": False}
+    options = request["share"]
+    if options is None:
+        return found
+    state = HostState()
+    defaults = Defaults(options["daemon_defaults"], options["daemon_rotation"], options["ssh_port"])
+    shares, found["unreadable"] = state.known(rows, defaults.all_options)
+    mine = shares.pop(request["project"], None)
+    found["others"] = list(shares.values())
+    found["gone"] = [name for name, share in shares.items() if state.gone(share, rows)]
+    try:
+        want = host_share.wanted(request["project"], request["directory"], options, request["published_ports"])
+        for key, everything in (("ask", True), ("opens", False)):
+            plan = state.plan(
+                "ask", want, options=everything, overruled=options["overruled"], defaults=defaults, rows=rows
+            )
+            found[key] = bool(state.differing(plan))  # type: ignore[literal-required]
+    except (HostError, firewall.FirewallError):
+        return found  # the verdict says what it is
+    found["settle"] = mine is None or mine["learned"] or mine["asked"] is not None or mine["ports"] != want["ports"]
+    return found
 
 
 def read_host(request: Request) -> Host:
@@ -602,6 +658,7 @@ def read_host(request: Request) -> Host:
         "volumes": read_volumes(list(dict.fromkeys(names)), info, engine["root"], layout),
         "sysctls": {name: read_sysctl(name) for name in request["sysctls"]},
         "firewall": read_firewall(),
+        "shares": read_shares(request, rows if running or engine["version"] is None else None),
         "neighbours": neighbours.read(request["project"], request["directory"], rows),
     }
 

@@ -10,6 +10,7 @@ version_added: 0.1.0
 author: The fullstack.docker maintainers (@fullstack-docker)
 description:
   - Reads services, health, replicas, releases, uptime, memory against limit, disk and certificate in one remote call.
+  - Compares what is published with what the firewall of the host lets in, and asks whether it answers.
   - Changes nothing.
 extends_documentation_fragment:
   - fullstack.docker.project.read_only
@@ -43,15 +44,30 @@ containers:
 
 import json
 import shutil
+import socket
+import ssl
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import stack_status
+from ansible_collections.fullstack.docker.plugins.module_utils import firewall, stack_status
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.host_state import (
+    HostState,
+    firewall_enabled,
+    read,
+    rules_in_force,
+)
+from ansible_collections.fullstack.docker.plugins.module_utils.host_state import containers as all_containers
 
+# Seconds that a published port gets to answer
+PATIENCE = 5
+# Where a wildcard address is asked
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
+FRONT_DOOR = "front_door"
+HTTPS = 443
 UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 
 
@@ -70,9 +86,49 @@ def memory(docker: DockerCli, ids: list[str]) -> dict[str, tuple[int, int]]:
     return {name: (in_bytes(used), in_bytes(limit)) for name, (used, limit) in usage.items() if used != "--"}
 
 
-def containers(docker: DockerCli) -> list[stack_status.Running]:
+def answers(service: str, address: str, port: int, target: int) -> bool:
+    """Tell whether a published port answers on the host: the front door in HTTP, others by taking the connection."""
+    try:
+        with socket.create_connection((LOOPBACK.get(address, address), port), timeout=PATIENCE) as channel:
+            if service != FRONT_DOOR:
+                return True
+            if target == HTTPS:
+                # Whose certificate it is, is asked elsewhere
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+                with context.wrap_socket(channel, server_hostname="localhost") as encrypted:
+                    return speaks_http(encrypted)
+            return speaks_http(channel)
+    except OSError:
+        return False
+
+
+def speaks_http(channel: socket.socket) -> bool:
+    """Tell whether a connection answers a request."""
+    channel.sendall(b"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    return channel.recv(5) == b"HTTP/"
+
+
+def places(found: list[dict[str, Any]]) -> list[stack_status.Place]:
+    """Return where running containers are published, and whether they answer there."""
+    published = {
+        (
+            one["Config"]["Labels"]["com.docker.compose.service"],
+            binding["HostIp"],
+            int(binding["HostPort"]),
+            int(target),
+        )
+        for one in found
+        if one["State"]["Running"]
+        for target, _slash, protocol in (name.partition("/") for name in one["NetworkSettings"]["Ports"])
+        if protocol == "tcp"
+        for binding in one["NetworkSettings"]["Ports"][f"{target}/tcp"] or ()
+    }
+    return [stack_status.Place(*one, answers=answers(*one)) for one in sorted(published)]
+
+
+def containers(docker: DockerCli, found: list[dict[str, Any]]) -> list[stack_status.Running]:
     """Return the project's containers with what they use."""
-    found = docker.inspected()
     used = memory(docker, [one["Id"] for one in found if one["State"]["Running"]])
     return [
         stack_status.Running(
@@ -118,18 +174,29 @@ def status(module: AnsibleModule, docker: DockerCli) -> dict[str, Any]:
         for name, service in docker.model()["services"].items()
         if not service.get("profiles")
     }
-    running = containers(docker)
+    inspected = docker.inspected()
+    running = containers(docker, inspected)
+    published = places(inspected)
+    state = HostState()
+    shares, unreadable = state.shares()
+    rows = all_containers()
+    gone = [name for name, share in shares.items() if name != docker.project and state.gone(share, rows)]
+    host = stack_status.Firewall(shares.get(docker.project), read(firewall.RULES), rules_in_force(), firewall_enabled())
     disk = shutil.disk_usage(docker.run(["info", "--format", "{{.DockerRootDir}}"]).strip())
     end = certificate_end(module, docker.directory)
     facts = {
         "disk": f"{stack_status.percent(disk.used, disk.total)} % used, {disk.free // 2**30} GiB free",
         "certificate": f"until {end:%Y-%m-%d}" if end else "none",
+        "firewall": stack_status.open_ports(host),
+        "projects": ", ".join(f"{name} (gone)" if name in gone else name for name in sorted(shares)) or docker.project,
     }
     return {
         "table": stack_status.table(stack_status.rows(services, running, image_tags(docker), now), facts),
         "problems": [
             *stack_status.container_problems(services, running),
             *stack_status.host_problems(disk.used, disk.total, end, now),
+            *stack_status.port_problems(host, published),
+            *unreadable,
         ],
         "containers": stack_status.serialise(running),
     }

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.fullstack.docker.plugins.module_utils import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils import firewall, host_share, host_state
 from ansible_collections.fullstack.docker.plugins.modules import preflight
 
 ROLE = Path(__file__).parents[2] / "roles" / "docker_host"
@@ -132,6 +132,37 @@ def test_no_value_gets_into_the_rules_as_it_is(port: dict[str, Any]) -> None:
     assert all(rule.count('"') == 2 and "\n" not in rule and ";" not in rule for rule in rules)
 
 
+NETWORKS = st.sampled_from(["10.0.0.0/8", "192.0.2.1", "0.0.0.0/0", "2001:db8::/32", "::/0"])
+PUBLISHED = st.fixed_dictionaries(
+    {
+        "port": st.integers(1, 65535),
+        "address": st.sampled_from(["0.0.0.0", "::", "192.0.2.7", "2001:db8::7", "127.0.0.1"]),
+        "from": st.lists(NETWORKS, max_size=3),
+        "variable": st.sampled_from(["postgres_port", "nginx_frontend_port"]),
+    }
+)
+
+
+@given(st.lists(PUBLISHED), st.sampled_from(["", "shop", "a_b-c.d"]))
+def test_rules_are_read_as_they_are_written(published: list[dict[str, Any]], project: str) -> None:
+    written = [rule for opening in firewall.openings([], published) for rule in firewall.rules_of(opening, project)]
+    text = firewall.ruleset(written, ["docker0"], [22, 2222])
+    read = firewall.parse_rules(text)
+    assert [rule for name, opening in read for rule in firewall.rules_of(opening, name)] == list(dict.fromkeys(written))
+    assert firewall.parse_ssh_ports(text) == [22, 2222]
+
+
+def test_a_published_port_is_open_to_those_alone_that_it_names() -> None:
+    (rule,) = firewall.open_rules([], [{**published("0.0.0.0", 3421), "from": ["192.0.2.0/24"]}])
+    assert rule.startswith("ip saddr { 192.0.2.0/24 } meta l4proto tcp ct original proto-dst 3421 accept")
+
+
+def test_a_network_that_is_none_is_refused_by_its_variable() -> None:
+    entry = {**published("0.0.0.0", 3421), "variable": "postgres_port", "from": ["office"]}
+    with pytest.raises(firewall.FirewallError, match=r"^postgres_port_from: 'office' does not appear to be"):
+        firewall.openings([], [entry])
+
+
 # --- what is read from the host -------------------------------------------------------------------
 
 ROUTES = """\
@@ -169,14 +200,14 @@ def test_the_port_of_the_connection_is_found_in_a_process_above() -> None:
     ) as shell:
         assert shell.stdout is not None
         pid = int(shell.stdout.readline())
-        assert preflight.read_connection_port(pid) == 2222
+        assert host_state.read_connection_port(pid) == 2222
         os.kill(pid, signal.SIGTERM)
 
 
 def test_a_process_that_is_gone_has_no_connection() -> None:
     with subprocess.Popen(["true"]) as gone:
         pass
-    assert preflight.read_connection_port(gone.pid) is None
+    assert host_state.read_connection_port(gone.pid) is None
 
 
 # --- agreement with the role ----------------------------------------------------------------------
@@ -186,5 +217,7 @@ def test_the_role_and_the_module_mean_the_same_files() -> None:
     variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
     assert variables["__docker_host_firewall_unit"] == firewall.UNIT
     assert variables["__docker_host_firewall_list"] == " ".join(firewall.LIST)
-    assert variables["__docker_host_firewall_file"]["path"] == firewall.RULES
+    assert variables["__docker_host_firewall_rules"] == firewall.RULES
+    assert variables["__docker_host_daemon_path"] == host_share.DAEMON
+    assert variables["__docker_host_sysctl_path"] == host_share.SYSCTLS
     assert f"truncate:{firewall.LOADED}\n" in (ROLE / "templates" / "firewall.service.j2").read_text()

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.fullstack.docker.plugins.module_utils import stack_status
+from ansible_collections.fullstack.docker.plugins.module_utils import host_share, stack_status
+from ansible_collections.fullstack.docker.plugins.module_utils.host_share import Share
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Image, disposable
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_status import Running
 
@@ -108,3 +109,64 @@ def test_the_current_release_stays_however_old() -> None:
 
 def test_images_of_others_stay() -> None:
     assert disposable(images("c", "b", "a", repository="other-backend"), "shop", set(), keep=1) == []
+
+
+# --- published, open, answering -------------------------------------------------------------------
+
+
+def asks(*ports: int, asked: list[int] | None = None, on: bool = True) -> Share:
+    found = host_share.wanted(
+        "shop", "/opt/shop", {"firewall": on, "inside": [], "ports": [{"port": 9100}], "daemon": {}, "sysctls": {}}, []
+    )
+    doors = {port: stack_status.as_opening(door(port)) for port in (8420, 8430)}
+    for opening in doors.values():
+        opening["variable"] = "nginx_frontend_port"
+    found["ports"] += [doors[port] for port in ports]
+    found["asked"] = {"run": "1", "ports": [doors[port] for port in asked]} if asked else None
+    return found
+
+
+def door(port: int = 8420, *, answers: bool = True, address: str = "0.0.0.0") -> stack_status.Place:
+    return stack_status.Place("front_door", address, port, 80, answers)
+
+
+def wall(share: Share | None, written: Share | None = None, *, force: bool = True) -> stack_status.Firewall:
+    asked = written or share
+    return stack_status.Firewall(share, host_share.rules_text([asked], [22]) if asked else "", force, True)
+
+
+@pytest.mark.parametrize(
+    ("found", "places", "problems"),
+    [
+        (wall(asks(8420)), [door()], []),
+        (wall(asks(8420)), [door(), door(3421, address="127.0.0.1")], []),
+        (wall(None, asks(8420)), [door()], []),  # as an earlier version left it
+        (wall(None), [door()], []),  # no firewall
+        (wall(asks(8420, on=False), asks(8430)), [door()], []),
+        (wall(asks(8420)), [door(answers=False)], ["front_door does not answer on 0.0.0.0:8420"]),
+        (wall(asks(8430)), [door()], ["front_door is published on 8420, and the firewall closes it", "port 8430 ("]),
+        (wall(asks(8420), asks(8430)), [door()], ["front_door is published on 8420, and the firewall closes it"]),
+        (wall(asks(8420, 8430)), [door()], ["port 8430 (nginx_frontend_port) is open, and nothing is published"]),
+        (wall(asks(8420), asks(8420), force=False), [door()], ["the firewall that is written is not in force"]),
+        (wall(asks(8420, asked=[8430])), [door()], ["a deployment that asked for 8430 is under way"]),
+        (wall(asks(8420)), [], []),  # the service is down, and is told of
+    ],
+)
+def test_ports_that_do_not_agree_are_told(
+    found: stack_status.Firewall, places: list[stack_status.Place], problems: list[str]
+) -> None:
+    said = stack_status.port_problems(found, places)
+    assert [one.startswith(start) for one, start in zip(said, problems, strict=True)] == [True] * len(problems), said
+    assert all("; " in one for one in said)
+
+
+def test_a_port_of_the_host_that_is_asked_for_and_closed_is_told() -> None:
+    (said,) = stack_status.port_problems(wall(asks(8420), asks(8420) | {"ports": asks(8420)["ports"][1:]}), [door()])
+    assert said.startswith("port 9100 (docker_host_firewall_ports) is asked for, and the firewall closes it")
+
+
+def test_what_is_open_is_said() -> None:
+    assert stack_status.open_ports(wall(asks(8420))) == (
+        "open for 9100 (docker_host_firewall_ports), 8420 (nginx_frontend_port)"
+    )
+    assert stack_status.open_ports(wall(None)) == "none"

@@ -59,49 +59,44 @@ def test_a_bare_host_gets_everything() -> None:
         "packages": ["docker-ce", "docker-ce-cli", "docker-compose-plugin", "iptables"],
         "state": "present",
         "new": True,
-        "engine_changes": True,
     }
 
 
 def test_a_host_that_has_everything_is_left_alone() -> None:
     plan = docker_packages(host(INSTALLED, "28.1.1", "2.40.0"), SETTINGS)
-    assert (plan["state"], plan["new"], plan["engine_changes"]) == ("present", False, False)
+    assert (plan["state"], plan["new"]) == ("present", False)
 
 
 @pytest.mark.parametrize("version", ["28", "28.1", "28.1.1", "5:28.1.1-1~debian.13~trixie"])
 def test_a_pin_that_is_met_is_left_alone(version: str) -> None:
     plan = docker_packages(host(INSTALLED, "28.1.1", "2.40.0"), SETTINGS | {"engine_version": version})
     assert not plan["new"]
-    assert not plan["engine_changes"]
 
 
 def test_a_new_pin_moves_the_engine() -> None:
     plan = docker_packages(host(INSTALLED, "28.1.1", "2.40.0"), SETTINGS | {"engine_version": "28.3"})
     assert plan["packages"][:2] == ["docker-ce=5:28.3.*", "docker-ce-cli=5:28.3.*"]
     assert plan["new"]
-    assert plan["engine_changes"]
 
 
 def test_a_new_compose_leaves_the_engine() -> None:
     plan = docker_packages(host(INSTALLED, "28.1.1", "2.40.0"), SETTINGS | {"compose_version": "2.41.0"})
     assert "docker-compose-plugin=2.41.0*" in plan["packages"]
     assert plan["new"]
-    assert not plan["engine_changes"]
 
 
 @pytest.mark.parametrize(("engine", "compose"), [("24.0.9", "2.40.0"), ("28.1.1", "2.20.0")])
 def test_what_is_too_old_is_upgraded(engine: str, compose: str) -> None:
     plan = docker_packages(host(INSTALLED, engine, compose), SETTINGS)
-    assert (plan["state"], plan["new"], plan["engine_changes"]) == ("latest", False, True)
+    assert (plan["state"], plan["new"]) == ("latest", False)
 
 
 def test_latest_looks_every_time() -> None:
     plan = docker_packages(host(INSTALLED, "28.1.1", "2.40.0"), SETTINGS | {"state": "latest"})
-    assert (plan["state"], plan["new"], plan["engine_changes"]) == ("latest", False, True)
+    assert (plan["state"], plan["new"]) == ("latest", False)
 
 
 def test_a_missing_companion_does_not_touch_the_engine() -> None:
     packages = {name: version for name, version in INSTALLED.items() if name != "iptables"}
     plan = docker_packages(host(packages, "28.1.1", "2.40.0"), SETTINGS)
     assert plan["new"]
-    assert not plan["engine_changes"]

@@ -34,8 +34,17 @@ def request_() -> preflight.Request:
                 "address": "0.0.0.0",
                 "variable": "nginx_frontend_port",
                 "service": "nginx",
+                "from": [],
             }
         ],
+        "share": {
+            "firewall": True,
+            "inside": ["docker0"],
+            "ports": [],
+            "daemon": {},
+            "sysctls": {"vm.overcommit_memory": "1"},
+            "overruled": [],
+        },
         "postgres": {"volume": "shop_postgres_data", "major": 18, "uid": 70},
         "redis": {"volume": "shop_redis_data", "uid": 999},
         "volumes": [],
@@ -86,6 +95,7 @@ def host() -> preflight.Host:
         "sysctls": {},
         "firewall": {"in_force": False, "enabled": False, "ssh_ports": [22], "uplinks": ["eth0"]},
         "neighbours": {"units": [], "projects": {"blog": "/opt/blog"}, "here": "shop"},
+        "shares": {"others": [], "gone": [], "unreadable": [], "ask": True, "opens": True, "settle": True},
     }
 
 
@@ -649,7 +659,7 @@ def test_distinct_ports_never_clash_and_equal_sockets_always_do(
     sockets: list[tuple[int, str]],
 ) -> None:
     ports: list[preflight.PublishedPort] = [
-        {"port": port, "address": address, "variable": f"v{index}", "service": "s"}
+        {"port": port, "address": address, "variable": f"v{index}", "service": "s", "from": []}
         for index, (port, address) in enumerate(sockets)
     ]
     clashes = list(preflight.clashing_ports(ports))
