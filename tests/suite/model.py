@@ -44,7 +44,7 @@ class Part:
     hosts: tuple[str, ...] = ()
     """Hosts of the test ground that it makes."""
     farewell: tuple[Command, ...] = ()
-    """Remove what it leaves when it is stopped."""
+    """Remove what it leaves when it fails or is stopped."""
 
     @property
     def tests(self) -> bool:

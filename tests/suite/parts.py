@@ -148,25 +148,26 @@ def molecule(*arguments: str, **environment: str) -> Command:
     return Command((program("molecule"), *arguments), environment=plain | environment)
 
 
-# What is to be known of a scenario: its seconds, also those of its soak, and what else it is. Others have DEFAULT.
-DEFAULT = {"budget": 240, "soak": 1800}
+# Seconds of a scenario, of its deployment where that is a part of its own, and of its soak; others have DEFAULT
+DEFAULT = {"budget": 240, "deploy": 80, "soak": 1800}
 SCENARIOS: dict[str, dict[str, int]] = {
     "default": {"budget": 600, "soak": 1200},
-    "release": {"budget": 600, "soak": 1500},
-    "development": {"budget": 240},
+    "release": {"budget": 240, "soak": 600},
+    "failed_release": {"budget": 480, "soak": 1500},
+    "development": {"budget": 200},
     "docker_repository": {"budget": 120},
     "documentation": {"budget": 180},
     "own_app": {"budget": 180},
 }
-# Their clients are on the same machine, and ask without a pause while a gap of half a second fails
+# Their clients are on the same machine, and half a second without an answer is a failure
 ALONE = {"release"}
 NEEDS_BROWSER = {"default", "development"}
 # Whose tests look at what pnpm installs
 NEEDS_FRONTEND = {"default"}
 
 
-def scenario_part(name: str, *, soak: bool) -> Part:
-    """Return the part that runs a scenario.
+def scenario_parts(name: str, *, soak: bool) -> list[Part]:
+    """Return the part that runs a scenario; of one that runs alone, the deployment is a part before it that does not.
 
     Args:
         name: of the scenario.
@@ -176,19 +177,35 @@ def scenario_part(name: str, *, soak: bool) -> Part:
     after = {"setup ground"}
     after |= {"setup browser"} if name in NEEDS_BROWSER else set()
     after |= {"setup frontend"} if name in NEEDS_FRONTEND else set()
-    return Part(
-        f"soak {name}" if soak else f"molecule {name}",
-        (molecule("test", "--scenario-name", name),),
+    scenario = ("--scenario-name", name)
+    part = Part(
+        f"{SOAK} {name}" if soak else f"molecule {name}",
+        (molecule("test", *scenario),),
         budget=traits["soak" if soak else "budget"],
         # A soak is a load
         alone=soak or name in ALONE,
         after=frozenset(after),
         # Names and addresses of its hosts are fixed
         uses=frozenset({f"hosts of {name}"}),
-        shard=f"soak-{name}" if soak else "scenarios",
+        shard=f"{SOAK}-{name}" if soak else "scenarios",
         hosts=platforms(name),
-        farewell=(molecule("destroy", "--scenario-name", name),),
+        farewell=(molecule("destroy", *scenario),),
     )
+    if soak or not part.alone:
+        return [part]
+    deployment = replace(
+        part,
+        name=f"setup {name}",
+        commands=(molecule("destroy", *scenario), molecule("converge", *scenario)),
+        budget=traits["deploy"],
+        alone=False,
+    )
+    test = replace(
+        part,
+        commands=(molecule("verify", *scenario), molecule("destroy", *scenario)),
+        after=part.after | {deployment.name},
+    )
+    return [deployment, test]
 
 
 def parts(*, full: bool) -> list[Part]:
@@ -248,9 +265,9 @@ def parts(*, full: bool) -> list[Part]:
         Part("galaxy", (Command((program("pytest"), "-q", "tests/galaxy")),), budget=90),
     ]
     found = [replace(part, shard="checks") for part in found]
-    found += [scenario_part(name, soak=False) for name in scenarios()]
+    found += [part for name in scenarios() for part in scenario_parts(name, soak=False)]
     if full:
-        found += [scenario_part(name, soak=True) for name in scenarios() if has_soak(name)]
+        found += [part for name in scenarios() if has_soak(name) for part in scenario_parts(name, soak=True)]
     return [with_report(part, full=full) for part in found]
 
 
@@ -258,8 +275,8 @@ def with_report(part: Part, *, full: bool) -> Part:
     """Return the part with its test runner told which tests to run, and where to leave the JUnit report."""
     if not part.tests:
         return part
-    (command,) = part.commands
-    argv, environment = command.argv, dict(command.environment)
+    runner, *others = part.commands
+    argv, environment = runner.argv, dict(runner.environment)
     report, plain = f"--junit-xml={part.report}", ("-m", f"not {SOAK}")
     if part.name == "app frontend":
         argv += ("--reporter=default", "--reporter=junit", f"--outputFile.junit={part.report}")
@@ -269,4 +286,4 @@ def with_report(part: Part, *, full: bool) -> Part:
         argv += (report, *plain)
     else:
         argv += (report,)
-    return replace(part, commands=(Command(argv, command.folder, environment),))
+    return replace(part, commands=(Command(argv, runner.folder, environment), *others))

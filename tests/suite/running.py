@@ -24,6 +24,8 @@ from suite.summary import tally
 PROGRAMS = REPOSITORY / ".venv" / "bin"
 # Of <linux/prctl.h>
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+# What ends the suite
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds that a process gets to end by itself, and a part that is stopped to remove its hosts
 GRACE, FAREWELL = 10, 120
 # Seconds between two signs of life
@@ -140,6 +142,9 @@ def run_part(part: Part) -> Outcome:
     if report is None and part.tests and not broken:
         broken, note = 1, "no test ran"
     passed, failed, skipped = tally(report, broken)
+    if broken:
+        for command in part.farewell:
+            execute(command)
     if failed:
         evidence += host_states(part)
     return Outcome(part, passed, failed, skipped, note=note, reported=report is not None, evidence=tuple(evidence))
@@ -160,6 +165,7 @@ def work(part: Part, results: Connection) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         adopt()
         results.send(run_part(part))
     except Stopped:
@@ -181,7 +187,10 @@ class Running:
         part.log.write_bytes(b"")
         self.results, results = multiprocessing.Pipe(duplex=False)
         self.process = multiprocessing.get_context("fork").Process(target=work, args=(part, results))
+        # A signal that comes while Python makes the new process ready would be lost
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         self.process.start()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         results.close()
         self._shown = 0
 
@@ -219,12 +228,11 @@ class Running:
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Let the usual signals raise Stopped."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, stop) for number in numbers]
+    before = [signal.signal(number, stop) for number in ENDING]
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(ENDING, before, strict=True):
             signal.signal(number, handler)
 
 
@@ -259,10 +267,10 @@ def run(parts: Sequence[Part], *, follow: bool = False, tell: Callable[[str], No
         return missing | {name for name, outcome in outcomes.items() if not outcome.failed}
 
     def begin(part: Part) -> None:
-        waiting.remove(part)
         beside = f", beside {', '.join(running)}" if running else ""
-        tell(f"=== {time.strftime('%H:%M:%S')} {part.name} begins{beside}")
         running[part.name] = Running(part)
+        waiting.remove(part)
+        tell(f"=== {time.strftime('%H:%M:%S')} {part.name} begins{beside}")
 
     def finish(one: Running) -> None:
         outcome = outcomes[one.part.name] = one.outcome()
@@ -297,6 +305,9 @@ def run(parts: Sequence[Part], *, follow: bool = False, tell: Callable[[str], No
         except Stopped as reason:
             tell(f"=== stopped by {reason}: ending {', '.join(running) or 'nothing'}")
             stop_all(list(running.values()))
+            made = {use for name in outcomes for part in parts if part.name == name for use in part.uses}
+            for command in (command for part in waiting if part.uses & made for command in part.farewell):
+                execute(command)
             for known in running.values():
                 outcomes[known.part.name] = Outcome(known.part, failed=1, seconds=known.seconds, note="interrupted")
             for part in waiting:

@@ -147,7 +147,9 @@ BAD: dict[str, Bad] = {
         reader_in_the_way,
     ),
     "the container exits": Bad("db_pool_size", {"fastapi_backend_environment": {"DB_POOL_SIZE": "none"}}),
-    "it is healthy and then crashes": Bad("ended by themselves", {}, lambda stack: add_crash(stack.application)),
+    "it is healthy and then crashes": Bad(
+        "ended by themselves", {"fastapi_backend_settle": 5}, lambda stack: add_crash(stack.application)
+    ),
     "it never becomes healthy": Bad("to become healthy", {"compose_project_timeout": 10}, slow_start),
     "it answers 500": Bad(
         "/health/ready: 500",
