@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from release.conftest import Stack
     from shared.stack import Compose, Run, Web
 
+pytestmark = pytest.mark.alone
+
 GOING_AWAY = {1001, 1012}
 # What each release changes, in this order, and the services that it may touch
 KINDS = {"backend": {"backend"}, "page": {"nginx"}, "nginx": {"nginx"}}

@@ -73,7 +73,7 @@ def main() -> int:
         help="run tests of a scenario on hosts that stay; what comes after -- is test files and options of pytest",
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="first word or full name of parts, or a shard; --list shows them"
+        "names", nargs="*", metavar="NAME", help="first words of the names of parts, or a shard; --list shows them"
     )
     arguments = parser.parse_args()
     if shutil.which(program("pytest")) is None:

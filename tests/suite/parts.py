@@ -41,8 +41,8 @@ GROUND = (
         )
     ),
 )
-# Tests that put a load on the stack for minutes
-SOAK = "soak"
+# Tests that put a load on the stack for minutes, and such that measure time under a load of their own
+SOAK, ALONE = "soak", "alone"
 
 
 def digest(path: Path) -> str:
@@ -137,9 +137,9 @@ def platforms(scenario: str) -> tuple[str, ...]:
     return tuple(re.findall(r"^  - name: (\S+)$", (MOLECULE / scenario / "molecule.yml").read_text(), re.MULTILINE))
 
 
-def has_soak(scenario: str) -> bool:
-    """Tell whether a scenario has tests that plain `make test` leaves out."""
-    return any(f"mark.{SOAK}" in path.read_text() for path in (MOLECULE / scenario).rglob("test_*.py"))
+def has(scenario: str, mark: str) -> bool:
+    """Tell whether a scenario has tests with a mark."""
+    return any(f"pytest.mark.{mark}" in path.read_text() for path in (MOLECULE / scenario).rglob("test_*.py"))
 
 
 def molecule(*arguments: str, **environment: str) -> Command:
@@ -148,64 +148,57 @@ def molecule(*arguments: str, **environment: str) -> Command:
     return Command((program("molecule"), *arguments), environment=plain | environment)
 
 
-# Seconds of a scenario, of its deployment where that is a part of its own, and of its soak; others have DEFAULT
-DEFAULT = {"budget": 240, "deploy": 80, "soak": 1800}
+def tests(mark: str, *arguments: str) -> Command:
+    """Return a command of Molecule that runs the tests with a mark."""
+    return molecule(*arguments, PYTEST_ADDOPTS=shlex.join(("-m", mark)))
+
+
+# Seconds of a scenario, of its tests that run alone, and of its soak; others have DEFAULT
+DEFAULT = {"budget": 240, "alone": 60, "soak": 1800}
 SCENARIOS: dict[str, dict[str, int]] = {
-    "default": {"budget": 600, "soak": 1200},
-    "release": {"budget": 240, "soak": 600},
-    "failed_release": {"budget": 480, "soak": 1500},
-    "development": {"budget": 200},
+    "default": {"budget": 560, "alone": 40, "soak": 1200},
+    "release": {"budget": 450, "alone": 270, "soak": 2400},
+    "development": {"budget": 180},
     "docker_repository": {"budget": 120},
     "documentation": {"budget": 180},
     "own_app": {"budget": 180},
 }
-# Their clients are on the same machine, and half a second without an answer is a failure
-ALONE = {"release"}
 NEEDS_BROWSER = {"default", "development"}
 # Whose tests look at what pnpm installs
 NEEDS_FRONTEND = {"default"}
 
 
-def scenario_parts(name: str, *, soak: bool) -> list[Part]:
-    """Return the part that runs a scenario; of one that runs alone, the deployment is a part before it that does not.
-
-    Args:
-        name: of the scenario.
-        soak: whether to run the tests with that mark, rather than all others.
-    """
-    traits = DEFAULT | SCENARIOS.get(name, {})
+def scenario_parts(name: str) -> list[Part]:
+    """Return the part that runs a scenario, and those of its tests that run alone and of its soak where it has some."""
+    scenario = ("--scenario-name", name)
+    destroy = molecule("destroy", *scenario)
     after = {"setup ground"}
     after |= {"setup browser"} if name in NEEDS_BROWSER else set()
     after |= {"setup frontend"} if name in NEEDS_FRONTEND else set()
-    scenario = ("--scenario-name", name)
-    part = Part(
-        f"{SOAK} {name}" if soak else f"molecule {name}",
-        (molecule("test", *scenario),),
-        budget=traits["soak" if soak else "budget"],
-        # A soak is a load
-        alone=soak or name in ALONE,
+    traits = DEFAULT | SCENARIOS.get(name, {})
+    plain = Part(
+        f"molecule {name}",
+        (tests(f"not {SOAK}", "test", *scenario),),
+        budget=traits["budget"],
         after=frozenset(after),
         # Names and addresses of its hosts are fixed
         uses=frozenset({f"hosts of {name}"}),
-        shard=f"{SOAK}-{name}" if soak else "scenarios",
+        shard="scenarios",
         hosts=platforms(name),
-        farewell=(molecule("destroy", *scenario),),
+        farewell=(destroy,),
     )
-    if soak or not part.alone:
-        return [part]
-    deployment = replace(
-        part,
-        name=f"setup {name}",
-        commands=(molecule("destroy", *scenario), molecule("converge", *scenario)),
-        budget=traits["deploy"],
-        alone=False,
-    )
-    test = replace(
-        part,
-        commands=(molecule("verify", *scenario), molecule("destroy", *scenario)),
-        after=part.after | {deployment.name},
-    )
-    return [deployment, test]
+    found = [plain]
+    if has(name, ALONE):
+        # On the hosts of the others, which stay for them
+        together = tests(f"not {ALONE} and not {SOAK}", "test", "--destroy=never", *scenario)
+        found[0] = replace(plain, commands=(destroy, together), farewell=())
+        apart = replace(plain, name=f"{plain.name} {ALONE}", budget=traits["alone"], alone=True)
+        verify = tests(f"{ALONE} and not {SOAK}", "verify", *scenario)
+        found.append(replace(apart, commands=(verify, destroy), after=frozenset(), follows=frozenset({plain.name})))
+    if has(name, SOAK):
+        soak = replace(plain, name=f"{SOAK} {name}", budget=traits["soak"], alone=True)
+        found.append(replace(soak, commands=(tests(SOAK, "test", *scenario),), shard=f"{SOAK}-{name}"))
+    return found
 
 
 def parts(*, full: bool) -> list[Part]:
@@ -215,6 +208,7 @@ def parts(*, full: bool) -> list[Part]:
         full: with many examples for each property, and with the soaks.
     """
     profile = {"HYPOTHESIS_PROFILE": "full" if full else "default"}
+    unmarked = () if full else ("-m", f"not {SOAK}")
     mypy = program("mypy")
     frontend = (str(pnpm()),)
     backend = frozenset({"setup backend"})
@@ -250,7 +244,7 @@ def parts(*, full: bool) -> list[Part]:
         ),
         Part(
             "unit",
-            (Command((program("pytest"), "-q", "-rs", "-W", "error"), environment=profile),),
+            (Command((program("pytest"), "-q", "-rs", "-W", "error", *unmarked), environment=profile),),
             budget=1800 if full else 150,
             # Some ask a Docker Engine where there is one
             follows=frozenset({"setup ground"}),
@@ -265,25 +259,24 @@ def parts(*, full: bool) -> list[Part]:
         Part("galaxy", (Command((program("pytest"), "-q", "tests/galaxy")),), budget=90),
     ]
     found = [replace(part, shard="checks") for part in found]
-    found += [part for name in scenarios() for part in scenario_parts(name, soak=False)]
-    if full:
-        found += [part for name in scenarios() if has_soak(name) for part in scenario_parts(name, soak=True)]
-    return [with_report(part, full=full) for part in found]
+    scenes = [part for name in scenarios() for part in scenario_parts(name)]
+    found += [part for part in scenes if full or not part.name.startswith(SOAK)]
+    return [with_report(part) for part in found]
 
 
-def with_report(part: Part, *, full: bool) -> Part:
-    """Return the part with its test runner told which tests to run, and where to leave the JUnit report."""
+def with_report(part: Part) -> Part:
+    """Return the part with its test runner told where to leave the JUnit report."""
     if not part.tests:
         return part
-    runner, *others = part.commands
-    argv, environment = runner.argv, dict(runner.environment)
-    report, plain = f"--junit-xml={part.report}", ("-m", f"not {SOAK}")
-    if part.name == "app frontend":
-        argv += ("--reporter=default", "--reporter=junit", f"--outputFile.junit={part.report}")
-    elif part.hosts:
-        environment["PYTEST_ADDOPTS"] = shlex.join((report, *(("-m", SOAK) if part.name.startswith(SOAK) else plain)))
-    elif part.name == "unit" and not full:
-        argv += (report, *plain)
-    else:
-        argv += (report,)
-    return replace(part, commands=(Command(argv, runner.folder, environment), *others))
+    report = f"--junit-xml={part.report}"
+    commands = []
+    for one in part.commands:
+        argv, environment = one.argv, dict(one.environment)
+        if part.name == "app frontend":
+            argv += ("--reporter=default", "--reporter=junit", f"--outputFile.junit={part.report}")
+        elif "PYTEST_ADDOPTS" in environment:
+            environment["PYTEST_ADDOPTS"] += f" {report}"
+        elif not part.hosts:
+            argv += (report,)
+        commands.append(replace(one, argv=argv, environment=environment))
+    return replace(part, commands=tuple(commands))

@@ -305,11 +305,15 @@ def run(parts: Sequence[Part], *, follow: bool = False, tell: Callable[[str], No
         except Stopped as reason:
             tell(f"=== stopped by {reason}: ending {', '.join(running) or 'nothing'}")
             stop_all(list(running.values()))
-            made = {use for name in outcomes for part in parts if part.name == name for use in part.uses}
+            made = {use for part in parts if part not in waiting for use in part.uses}
             for command in (command for part in waiting if part.uses & made for command in part.farewell):
                 execute(command)
             for known in running.values():
-                outcomes[known.part.name] = Outcome(known.part, failed=1, seconds=known.seconds, note="interrupted")
+                part = known.part
+                evidence = (*last_lines(part.log), *host_states(part))
+                outcomes[part.name] = Outcome(
+                    part, failed=1, seconds=known.seconds, note="interrupted", evidence=evidence
+                )
             for part in waiting:
                 outcomes[part.name] = Outcome(part, failed=1, note="not run: interrupted")
     return [outcomes[part.name] for part in parts]

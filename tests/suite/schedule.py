@@ -72,16 +72,21 @@ def forecast(parts: Sequence[Part]) -> float:
 
 
 def chosen(parts: Sequence[Part], names: Sequence[str]) -> list[Part]:
-    """Return the parts that are asked for by name, first word or shard, all when none is, and what they come after.
+    """Return the parts that are asked for by the first words of their name or by shard, all when none is.
+
+    What they come after is among them.
 
     Raises:
         ValueError: for a name that no part has.
     """
-    known = {part.name: {part.name, part.name.split()[0], part.shard} - {""} for part in parts}
-    unknown = [name for name in names if not any(name in words for words in known.values())]
+
+    def fits(part: Part, name: str) -> bool:
+        return name == part.shard or f"{part.name} ".startswith(f"{name} ")
+
+    unknown = [name for name in names if not any(fits(part, name) for part in parts)]
     if unknown:
-        raise ValueError(f"no part is called {', '.join(unknown)}; there are: {', '.join(known)}")
-    wanted = {part.name for part in parts if not names or known[part.name] & set(names)}
+        raise ValueError(f"no part is called {', '.join(unknown)}; there are: {', '.join(part.name for part in parts)}")
+    wanted = {part.name for part in parts if not names or any(fits(part, name) for name in names)}
     before = {part.name: part.after for part in parts}
     while more := {name for one in wanted for name in before[one]} - wanted:
         wanted |= more

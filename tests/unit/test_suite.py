@@ -123,6 +123,7 @@ SOME = [
     Part("lint app", shard="checks"),
     Part("unit", shard="checks"),
     Part("molecule default", after=frozenset({"setup ground"}), shard="scenarios"),
+    Part("molecule default alone", shard="scenarios"),
 ]
 
 
@@ -132,9 +133,10 @@ SOME = [
         ([], [part.name for part in SOME]),
         (["lint"], ["lint collection", "lint app"]),
         (["unit", "lint app"], ["lint app", "unit"]),
-        (["molecule default"], ["setup ground", "molecule default"]),
+        (["molecule default"], ["setup ground", "molecule default", "molecule default alone"]),
+        (["molecule default alone"], ["molecule default alone"]),
         (["checks"], ["lint collection", "lint app", "unit"]),
-        (["scenarios"], ["setup ground", "molecule default"]),
+        (["scenarios"], ["setup ground", "molecule default", "molecule default alone"]),
     ],
 )
 def test_parts_are_chosen_by_first_word_name_or_shard_with_what_they_come_after(
@@ -160,6 +162,21 @@ def test_soaks_are_run_beside_all_else_and_by_full_alone() -> None:
     assert {name.split()[0] for name in full - plain} == {"soak"}
 
 
+def test_every_test_of_a_scenario_is_in_one_of_its_parts() -> None:
+    found = {part.name: [one.environment.get("PYTEST_ADDOPTS") for one in part.commands] for part in parts(full=True)}
+    marks = {
+        name: [said.partition(" --junit")[0] for said in known if said]
+        for name, known in found.items()
+        if "release" in name or "own_app" in name
+    }
+    assert marks == {
+        "molecule own_app": ["-m 'not soak'"],
+        "molecule release": ["-m 'not alone and not soak'"],
+        "molecule release alone": ["-m 'alone and not soak'"],
+        "soak release": ["-m soak"],
+    }
+
+
 def test_every_shard_ends_within_an_hour() -> None:
     full = parts(full=True)
     for shard in {part.shard for part in full}:
@@ -173,7 +190,7 @@ def test_all_of_plain_make_test_ends_within_its_25_minutes() -> None:
 def test_shards_are_listed_with_their_parts() -> None:
     lines = command.listing(schedule.chosen(parts(full=True), []))
     assert re.fullmatch(r"scenarios \(\d+ min\)", next(line for line in lines if line.startswith("scenarios")))
-    assert next(line for line in lines if line.startswith("  molecule release ")).endswith(" s  alone")
+    assert next(line for line in lines if line.startswith("  molecule release alone")).endswith(" s  alone")
 
 
 def test_files_that_are_not_asked_for_are_left_out() -> None:

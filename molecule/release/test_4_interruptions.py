@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from release.conftest import Stack
     from shared.stack import Web
 
-HOST = "fullstack-failed-release"
+HOST = "fullstack-release"
 STEPS = ["pin", "start", "health", "smoke", "switch", "verify", "drain", "retire"]
 # Those that `make test` kills in; `make test-full` does it in all
 KILLED = ["smoke", "drain"]

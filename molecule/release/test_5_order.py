@@ -73,11 +73,11 @@ def next_host() -> Host:
 
 def test_a_host_after_one_that_failed_is_untouched(stack: Stack, tmp_path: Path, next_host: Host) -> None:
     common = {"ansible_user": "root", "ansible_ssh_common_args": f"-F {PROJECT}/.cache/ground/ssh/config"}
-    hosts = dict.fromkeys(("fullstack-failed-release", "fullstack-release-next"), common)
+    hosts = dict.fromkeys(("fullstack-release", "fullstack-release-next"), common)
     inventory = tmp_path / "hosts.yml"
     inventory.write_text(json.dumps({"fullstack": {"hosts": hosts}}))
     (tmp_path / "group_vars").symlink_to(PROJECT / "inventories/demo/group_vars")
-    (tmp_path / "host_vars").symlink_to(PROJECT / "molecule/failed_release/host_vars")
+    (tmp_path / "host_vars").symlink_to(PROJECT / "molecule/release/host_vars")
     run = stack.site.run(inventory=inventory, fastapi_backend_environment={"DB_POOL_SIZE": "none"})
     assert run.code != 0
     assert "fullstack-release-next" not in run.output.partition("PLAY RECAP")[2]
