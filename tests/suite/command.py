@@ -88,7 +88,9 @@ def main() -> int:
         print("\n".join(listing(selected)))
         return 0
     REPORTS.mkdir(parents=True, exist_ok=True)
-    outcomes = run(selected, follow=sum(not part.name.startswith("setup") for part in selected) < 2)
+    # One part, or the parts of one scenario, can be watched as they go
+    apart = {part.uses or part.name for part in selected if not part.name.startswith("setup")}
+    outcomes = run(selected, follow=len(apart) < 2)
     say("=== summary")
     say("\n".join(summary(outcomes)))
     return int(any(outcome.failed for outcome in outcomes))
