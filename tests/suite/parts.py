@@ -245,7 +245,7 @@ def parts(*, full: bool) -> list[Part]:
         Part(
             "unit",
             (Command((program("pytest"), "-q", "-rs", "-W", "error", *unmarked), environment=profile),),
-            budget=1800 if full else 150,
+            budget=360 if full else 90,
             # Some ask a Docker Engine where there is one
             follows=frozenset({"setup ground"}),
         ),

@@ -61,7 +61,7 @@ def reports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_last_line_is_the_sum() -> None:
+def test_the_last_line_is_the_sum(reports: Path) -> None:
     lines = summary.summary([Outcome(Part("lint"), failed=1), Outcome(Part("unit"), passed=7, skipped=2)])
     assert lines[-1] == "7 passed, 1 failed"
 
@@ -89,7 +89,7 @@ def test_what_failed_is_told_with_its_reason_its_evidence_and_where_more_stands(
     ]
 
 
-def test_a_command_that_failed_without_a_test_is_told() -> None:
+def test_a_command_that_failed_without_a_test_is_told(reports: Path) -> None:
     lines = summary.summary([Outcome(Part("lint app"), failed=1, evidence=("E501 Line too long",))])
     assert lines[-4:] == [
         "FAILED lint app: a command; how it ended stands below",
