@@ -24,12 +24,12 @@ dev: setup ## Bring up the development environment of the example here: http://l
 	@.venv/bin/ansible-playbook playbooks/dev.yml --inventory inventories/dev
 
 .PHONY: test
-test: setup ## Run everything: linters, unit tests, the application's tests, Molecule scenarios
+test: setup ## Run everything: linters, unit tests, the application's tests, Molecule scenarios (25 minutes)
 	@$(PYTHON) tests/run
 
 .PHONY: test-full
-test-full: setup ## Run everything, with thousands of examples for each property and the long soaks
-	@$(PYTHON) tests/run --full
+test-full: setup ## The same with thousands of examples and long soaks; SHARD=soak-release for one piece of it
+	@$(PYTHON) tests/run --full $(SHARD)
 
 .PHONY: bench
 bench: setup ## Measure what is promised: tables, JSON below bench/out/, docs/figures.md; ONLY=runs for one, FULL=1

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from release.conftest import Stack
     from shared.stack import Compose, Run, Web
 
+pytestmark = pytest.mark.alone
+
 GOING_AWAY = {1001, 1012}
 # What each release changes, in this order, and the services that it may touch
 KINDS = {"backend": {"backend"}, "page": {"nginx"}, "nginx": {"nginx"}}
-SERIES = [(number, kind) for number in (1, 2) for kind in KINDS]
-# Seconds that a release has to stay up which never served
-WATCHED = 5
+SERIES = [*((1, kind) for kind in KINDS), (2, "backend")]
+FURTHER = [(number, kind) for number in (3, 4) for kind in KINDS]
+# Seconds that a release has to stay up which never served, and that one waits for which has
+WATCHED, LONG = 5, 60
+# A client without any pause takes a core from what builds and serves; the further releases have one
+PAUSES = (0.005, 0.04, 0.3)
 # Seconds without any answer: below 0.1 on a quiet machine, where two cores also build and send the load
 LONGEST_GAP = 0.5
 
@@ -61,17 +66,17 @@ def series(stack: Stack, compose: Compose, web: Web) -> Iterator[Series]:
     """Make all releases of this file."""
     runs, touched = {}, {}
     first_page = web.get("/").text
-    with traffic(web) as load:
+    with traffic(web, pauses=PAUSES, slow=2.0) as load:
         for number, kind in SERIES:
             change(stack, kind, number)
             before = compose.ids()
-            runs[number, kind] = stack.release()
+            runs[number, kind] = stack.release(fastapi_backend_settle=WATCHED if (number, kind) == SERIES[0] else 1)
             after = compose.ids()
             touched[number, kind] = {service for service in after if after[service] != before.get(service)}
         repeated = stack.release()
-        earlier = stack.ledger()[-1 - len(KINDS)]["release"]
+        earlier = stack.ledger()[-1 - len(SERIES)]["release"]
         rolled_back = stack.site.run(playbook="playbooks/rollback.yml", release=earlier)
-        forth = stack.release()
+        forth = stack.release(fastapi_backend_settle=LONG)
     errors = compose.run("docker compose logs --no-log-prefix nginx backend | grep -E 'error|\"status\":5' | tail -20")
     yield Series(runs, touched, load, first_page, repeated, rolled_back, forth, str(errors.stdout))
     stack.variables.clear()
@@ -100,7 +105,7 @@ def test_what_has_served_before_is_not_watched_again(series: Series) -> None:
     assert watched
     assert float(watched[1]) >= WATCHED
     assert again, series.forth.output[-3000:]
-    assert float(again[1]) < WATCHED
+    assert float(again[1]) < LONG
 
 
 def test_no_request_fails(series: Series) -> None:
@@ -161,3 +166,19 @@ def test_nginx_resolves_the_backend_itself_again(series: Series, compose: Compos
 def test_the_ledger_has_them_all(series: Series, stack: Stack) -> None:
     newest = stack.ledger()[-len(SERIES) - 2 :]
     assert [entry["outcome"] for entry in newest] == [*["succeeded"] * len(SERIES), "rolled back", "succeeded"]
+
+
+@pytest.mark.soak
+def test_further_releases_are_noticed_as_little(series: Series, stack: Stack, compose: Compose, web: Web) -> None:
+    with traffic(web) as load:
+        for number, kind in FURTHER:
+            change(stack, kind, number)
+            before = compose.ids()
+            run = stack.release()
+            assert run.code == 0, run.output[-3000:]
+            after = compose.ids()
+            assert {service for service in after if after[service] != before.get(service)} == KINDS[kind]
+    stack.variables.clear()
+    assert load.failures == []
+    assert load.gap < LONGEST_GAP
+    assert set(load.closed) <= GOING_AWAY

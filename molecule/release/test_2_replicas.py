@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from release.conftest import Stack
     from shared.stack import Compose, Run, Web
 
+pytestmark = pytest.mark.alone
+
 WEBSOCKETS = 50
 REPLICAS = 3
 GOING_AWAY = {1001, 1012}

@@ -86,12 +86,12 @@ def add_ballast(application: Application) -> None:
 @contextmanager
 def reader_in_the_way(compose: Compose) -> Iterator[None]:
     """Hold the lock of one who reads the notes and does not end."""
-    sql = "BEGIN; SELECT count(*) FROM notes; SELECT pg_sleep(60);"
+    sql = "BEGIN; SELECT count(*) FROM notes; SELECT pg_sleep(3600);"
     compose.output(f'docker compose exec --detach db psql -U postgres -d app_db -c "{sql}"')
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()"
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%' AND pid <> pg_backend_pid()"
     eventually(lambda: compose.psql(waiting) != "0", 30)
     yield
-    compose.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'"
+    compose.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(3600)%'"
                  " AND pid <> pg_backend_pid()")  # fmt: skip
 
 
@@ -148,7 +148,9 @@ BAD: dict[str, Bad] = {
         reader_in_the_way,
     ),
     "the container exits": Bad("db_pool_size", {"fastapi_backend_environment": {"DB_POOL_SIZE": "none"}}),
-    "it is healthy and then crashes": Bad("ended by themselves", {}, lambda stack: add_crash(stack.application)),
+    "it is healthy and then crashes": Bad(
+        "ended by themselves", {"fastapi_backend_settle": 5}, lambda stack: add_crash(stack.application)
+    ),
     "it never becomes healthy": Bad("to become healthy", {"compose_project_timeout": 10}, slow_start),
     "it answers 500": Bad(
         "/health/ready: 500",

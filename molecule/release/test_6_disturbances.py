@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from shared.stack import Compose, Web
 
+pytestmark = pytest.mark.alone
+
 # Seconds within which a crash of one service is over
 SERVES_AFTER = 5
 # Seconds for which an engine that starts may refuse connections

@@ -15,7 +15,7 @@ from shared.stack import Compose, Site, Web
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+PROJECT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")

@@ -9,13 +9,13 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from shared.stack import Web
 
@@ -24,6 +24,8 @@ PAUSES = (0.0, 0.04, 0.3)
 WEBSOCKETS = 5
 # Seconds between two rows: a user of the application may write 120 a minute
 ROW_PAUSE = 0.6
+# Seconds between two looks whether the clients get to run
+TICK = 0.02
 NO_FIELDS: dict[str, str] = {}
 
 
@@ -39,6 +41,18 @@ class Failure(str):
         return failure
 
 
+class Span(NamedTuple):
+    """From when to when something lasted, in seconds."""
+
+    begin: float
+    end: float
+
+    def less(self, others: Iterable[Span]) -> float:
+        """Return how long it lasted without the times that it shares with others, which do not overlap."""
+        shared = (min(self.end, other.end) - max(self.begin, other.begin) for other in others)
+        return self.end - self.begin - sum(max(0.0, one) for one in shared)
+
+
 @dataclass
 class Load:
     """What clients have seen."""
@@ -52,18 +66,25 @@ class Load:
     """Releases of the backend that answered."""
     rows: list[str] = field(default_factory=list)
     """Texts of the notes that were acknowledged, each sent once."""
-    gap: float = 0.0
-    """Longest time without any answer while all clients ask, in seconds."""
     pauses: tuple[float, ...] = PAUSES
     slow: float = 5.0
     """Seconds that the slow requests take."""
     websockets: int = WEBSOCKETS
     _last: float = 0.0
+    _gaps: list[Span] = field(default_factory=list)
+    """Times without any answer while all clients asked."""
+    _stalls: list[Span] = field(default_factory=list)
+    """Times for which this process did not get to ask."""
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def failed_after(self, moment: float) -> list[Failure]:
         """Return the failures of requests that were sent after a moment of the monotonic clock."""
         return [failure for failure in self.failures if failure.sent > moment]
+
+    @property
+    def gap(self) -> float:
+        """Longest time without any answer while all clients asked, in seconds, but for when they did not get to."""
+        return max((gap.less(self._stalls) for gap in self._gaps), default=0.0)
 
     def run(self) -> None:
         """Send traffic until stopped."""
@@ -76,7 +97,15 @@ class Load:
     async def _all(self) -> None:
         clients = [self._keep_alive(pause) for pause in self.pauses]
         talkers = [self._talk() for _ in range(self.websockets)]
-        await asyncio.gather(*clients, self._one_each(), self._slow(), self._write(), *talkers)
+        await asyncio.gather(*clients, self._one_each(), self._slow(), self._write(), *talkers, self._watch())
+
+    async def _watch(self) -> None:
+        """Take note of when this process was kept from running: what else the machine does is no fault of the stack."""
+        while not self._stop.is_set():
+            due = time.monotonic() + TICK
+            await asyncio.sleep(TICK)
+            if time.monotonic() > due + TICK:
+                self._stalls.append(Span(due, time.monotonic()))
 
     async def _keep_alive(self, pause: float) -> None:
         """Send requests over one connection for as long as the server keeps it, every other one a POST."""
@@ -174,8 +203,8 @@ class Load:
         """Take note of an answer."""
         now = time.monotonic()
         # Once stopped, what still comes are the last slow answers, seconds apart.
-        if not self._stop.is_set():
-            self.gap = max(self.gap, now - (self._last or now))
+        if not self._stop.is_set() and now - (self._last or now) > TICK:
+            self._gaps.append(Span(self._last, now))
         self._last = now
         self.answered += 1
         self.releases.add(release)

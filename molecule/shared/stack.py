@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Found = TypeVar("Found")
 
-PROJECT = Path(os.environ["MOLECULE_PROJECT_DIRECTORY"])
+PROJECT = Path(__file__).resolve().parents[2]
 SERVICES = ("front_door", "nginx", "backend", "db", "redis")
 SCRIPTS = Path(__file__).parent / "remote"
 # What a service that is not there yet answers with

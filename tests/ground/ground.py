@@ -602,7 +602,10 @@ def admit(name: str, address: str) -> None:
     docker("exec", "--interactive", name, "sh", "-c", write, text=public)
     host_key = docker("exec", name, "cat", "/etc/ssh/ssh_host_ed25519_key.pub")
     (SSH / "hosts" / f"{name}.known_hosts").write_text(f"{name} {host_key}\n")
-    (SSH / "hosts" / f"{name}.conf").write_text(ssh_configuration(name, address, SSH))
+    # Logins to other hosts read it as well, at any moment
+    part = SSH / "hosts" / f"{name}.new"
+    part.write_text(ssh_configuration(name, address, SSH))
+    part.replace(part.with_suffix(".conf"))
 
 
 def await_boot(name: str) -> None:
@@ -654,8 +657,37 @@ def host_reboot(name: str) -> None:
     host_up(name, "", "", ())
 
 
-def host_down(name: str) -> None:
-    """Remove a host, its volumes and what ssh knows of it."""
+# Prints the failed units of a host, its containers, and the last lines of those that are not well
+STATE = r"""
+systemctl --failed --plain --no-legend
+command -v docker >/dev/null || exit 0
+docker ps --all --format '{{.Names}}\t{{.Status}}'
+docker ps --all --format '{{.Names}} {{.Status}}' | grep -Ev ' Up [^()]*( \(healthy\))?$| Exited \(0\)' |
+while read -r name status; do
+    echo "--- last lines of $name ($status)"
+    docker logs --tail 15 "$name" 2>&1 </dev/null
+done
+"""
+
+
+def host_state(name: str) -> str:
+    """Tell how a host is: its containers, and the last lines of those that are not well."""
+    if not container_exists(name):
+        return f"{name}: there is no such host\n"
+    found = run([*docker_client(), "exec", name, "timeout", "20", "sh", "-c", STATE], check=False)
+    return f"{name}:\n{found.stdout}{found.stderr}"
+
+
+def host_down(name: str, record: Path | None = None) -> None:
+    """Remove a host, its volumes and what ssh knows of it.
+
+    Args:
+        name: of the host.
+        record: folder of a file NAME.txt that tells how it was.
+    """
+    if record:
+        record.mkdir(parents=True, exist_ok=True)
+        (record / f"{name}.txt").write_text(host_state(name))
     if container_exists(name):
         docker("rm", "--force", "--volumes", name)
     for suffix in ("conf", "known_hosts"):

@@ -14,6 +14,7 @@ from real_ansible import REPOSITORY
 
 PAGES = [
     REPOSITORY / "README.md",
+    REPOSITORY / "CONTRIBUTING.md",
     *sorted((REPOSITORY / "docs").glob("*.md")),
     *sorted((REPOSITORY / "roles").glob("*/README.md")),
 ]

@@ -104,6 +104,7 @@ class Comparison:
         return self.busy.median < 2 * self.quiet.median and self.busy.p99 < 2 * self.quiet.p99
 
 
+@pytest.mark.alone
 class TestFlood:
     """A client that asks far too fast, and the others meanwhile."""
 
