@@ -102,7 +102,6 @@ def test_containers_that_run_and_do_not_answer_do_not_serve() -> None:
     assert text == f"{begin}GET http://127.0.0.1:8420/: 502."
 
 
-
 class TestLeftovers:
     """What a first deployment leaves in vain."""
 
