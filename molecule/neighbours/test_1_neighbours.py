@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SHARES = "/etc/fullstack.docker"
 RULES = "/etc/fullstack-firewall.nft"
 RELEASE, STATUS, TEARDOWN = "playbooks/release.yml", "playbooks/status.yml", "playbooks/teardown.yml"
-# What the first stack serves knows no websockets; a client without a pause would only slow the runs down
+# What the first stack serves knows of no websockets. Clients that never pause would only slow the runs down.
 LOAD: dict[str, Any] = {"websockets": 0, "slow": 2.0, "pauses": (0.01, 0.04, 0.3)}
 
 
@@ -85,6 +85,7 @@ class TestRefusal:
     def refused(cls, shop: Shop, host: Host) -> Iterator[Run]:
         before = host.check_output(f"cat {SHARES}/*.json {RULES} /etc/docker/daemon.json /etc/sysctl.d/60-*")
         yield shop.run(
+            compose_project_name="ssh",
             docker_host_firewall=False,
             docker_host_sysctls={"vm.overcommit_memory": 2},
             nginx_frontend_port=8420,
@@ -98,6 +99,7 @@ class TestRefusal:
         [
             "docker_host_firewall: is false, and project app on this host asks for the firewall; give both",
             "docker_host_sysctls: vm.overcommit_memory is 2, and 1 for project app on this host; give both",
+            "compose_project_name: ssh would replace the unit ssh.service of this host, which is not the project's",
             "nginx_frontend_port: 8420 belongs to project app on this host (nginx_frontend_port); choose another port",
         ],
     )
@@ -170,12 +172,16 @@ class TestLife:
         with undisturbed(web):
             shop.apply(RELEASE)
 
-    def test_release_that_crashes(self, shop: Shop, web: Web, ports: Ports) -> None:
+    @pytest.mark.parametrize("port", [8431, 8441])
+    def test_release_that_crashes(self, shop: Shop, web: Web, ports: Ports, port: int) -> None:
+        before = ports.open
         shop.write("main.py", "raise SystemExit(3)\n")
         with undisturbed(web):
-            assert shop.run(RELEASE).code != 0
+            assert shop.run(RELEASE, nginx_frontend_port=port).code != 0
         shop.restore()
+        assert ports.open == before
         assert ports.answers(8431)
+        shop.apply(STATUS)
 
     def test_rollback(self, shop: Shop, web: Web) -> None:
         with undisturbed(web):

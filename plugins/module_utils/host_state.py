@@ -293,8 +293,11 @@ class HostState:
             shares[project] = host_share.settle(before or want, want["ports"], run)
         elif step == "withdraw" and before is not None:
             shares[project] = host_share.withdraw(before, run, now)
+            # Of a first deployment that came to nothing, nothing stays
+            if not host_share.all_ports(shares[project]) and self.gone(shares[project], rows):
+                del shares[project]
         files: dict[str, str | None] = {self.path_of(name): host_share.serialise(one) for name, one in shares.items()}
-        if step == "remove":
+        if project not in shares:
             files[self.path_of(project)] = None
         together = [shares[name] for name in sorted(shares)]
         wanted = any(share["firewall"] for share in together)

@@ -120,6 +120,14 @@ def test_a_failed_deployment_takes_its_port_back(host: Host) -> None:
     assert host.open == [8420]
 
 
+def test_a_first_deployment_that_comes_to_nothing_leaves_nothing(host: Host) -> None:
+    host.deploy(wanted("app", 8420))
+    host.run("ask", wanted("shop", 8421), "one")
+    host.run("withdraw", wanted("shop"), "one")
+    assert host.open == [8420]
+    assert set(host.state.shares()[0]) == {"app"}
+
+
 def test_a_release_leaves_the_options_of_the_host(host: Host) -> None:
     host.deploy(wanted("app", 8420, daemon={"mtu": 1400}))
     changed = host.run("ask", wanted("app", 8430, daemon={"mtu": 9000}, firewall=False), "one", options=False)
