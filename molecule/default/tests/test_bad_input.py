@@ -42,7 +42,13 @@ def unsaid(words: Words, done: Run) -> list[str]:
 
 # --- variables ----------------------------------------------------------------------------------
 
-WRONG_VARIABLES = {"postgres_memroy": "1G", "redis_pids": "many"}
+WRONG_VARIABLES = {
+    "postgres_memroy": "1G",
+    "redis_pids": "many",
+    "nginx_frontend_api_prefix": "/api/",
+    "nginx_frontend_auth_paths": ["/login", "token"],
+    "fastapi_backend_health_path": "//health",
+}
 PLAIN_SECRETS = """
 postgres_password: changeme-changeme
 postgres_app_password: k3T9-aW_
@@ -51,6 +57,9 @@ fastapi_backend_secret_environment: {TOKEN: 7d2f0c1be94a4c58}
 SAID_OF_VARIABLES: dict[str, Words] = {
     "mistyped": ("postgres_memroy: no such variable in role postgres", "did you mean postgres_memory?"),
     "wrong type": ("redis_pids:", "cannot be converted to an int", "wanted: int (Most processes in the container)"),
+    "prefix": ("nginx_frontend_api_prefix: '/api/' ends with a slash; write /api",),
+    "path of a list": ("nginx_frontend_auth_paths: 'token' does not begin with a slash; write /token",),
+    "path": ("fastapi_backend_health_path: '//health' has two slashes side by side; drop one of them",),
     "missing secret": ("redis_password: not set; set it in the vault file (playbooks/secrets.yml writes one",),
     "placeholder": ("postgres_password: is a placeholder; ansible-playbook playbooks/secrets.yml writes",),
     "short secret": ("postgres_app_password: has 8 characters, and 16 are the least",),
