@@ -31,7 +31,7 @@ PAUSES = (0.0,) * 8
 SPAN = 4.0
 REPLICAS = (2, 3)
 # Seconds after which gunicorn ends a worker that is stuck, and nginx an answer that does not come
-STUCK, LATE = 3, 4
+STUCK, LATE = 4, 4
 VARIABLES = {
     "fastapi_backend_timeout": STUCK,
     "nginx_frontend_proxy_timeout": f"{LATE}s",
@@ -51,7 +51,6 @@ WAYS: dict[str, tuple[str, str]] = {
     "as it was": ("max_fails=1 fail_timeout=10s", BY_ITSELF.format(3) + CONNECT.format("1s") + SMALL),
     "max_fails=0 alone": ("max_fails=0", BY_ITSELF.format(3) + CONNECT.format("1s") + SMALL),
     "max_fails=0, two tries, 250 ms": ("max_fails=0", BY_ITSELF.format(2) + CONNECT.format("250ms")),
-    "as it is, but 1 s": ("max_fails=0", CONNECT.format("1s")),
     "as it is, but 100 ms": ("max_fails=0", CONNECT.format("100ms")),
     "as it is": ("max_fails=0", ""),
 }
@@ -173,7 +172,14 @@ def rows(poisoned: Stack, compose: Compose, web: Web, pytestconfig: pytest.Confi
         reporter.write_line("\n".join(["", HEAD, *lines]))
 
 
-KEYS: list[Key] = [(way, replicas, harm) for replicas in REPLICAS for harm in HARMS for way in WAYS]
+# The other ways, for comparison, with two replicas alone
+KEYS: list[Key] = [
+    (way, replicas, harm)
+    for replicas in REPLICAS
+    for harm in HARMS
+    for way in WAYS
+    if replicas == REPLICAS[0] or way == "as it is"
+]
 
 
 @pytest.fixture(params=KEYS, ids=lambda key: "{2} [{0}, {1}]".format(*key))
@@ -203,7 +209,7 @@ def row(request: pytest.FixtureRequest, rows: dict[Key, Row], compose: Compose, 
 
 def test_nothing_fails_that_was_sent_after_the_harm(row: Row) -> None:
     print(row)
-    if not row.way.startswith("as it is"):
+    if row.way != "as it is":
         pytest.skip("for comparison")
     assert row.load.failed_after(row.over) == []
     # Each client has at most one request in hand when something dies; three requests may end six workers

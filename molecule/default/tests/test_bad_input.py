@@ -50,6 +50,9 @@ WRONG_VARIABLES = {
     "compose_project_parts": {},
     "nginx_frontend_address": "::",
     "postgres_app_user": "pg_app",
+    "nginx_frontend_api_prefix": "/api/",
+    "nginx_frontend_auth_paths": ["/login", "token"],
+    "fastapi_backend_health_path": "//health",
 }
 PLAIN_SECRETS = """
 postgres_password: changeme-changeme
@@ -64,6 +67,9 @@ SAID_OF_VARIABLES: dict[str, Words] = {
     "shared folder": ("compose_project_directory: /opt is not the project's alone", "such as /opt/shop"),
     "IPv6": ("nginx_frontend_address: '::' is an IPv6 address", "use 0.0.0.0 for all"),
     "reserved role": ("postgres_app_user: 'pg_app' is kept by PostgreSQL for itself; use another name",),
+    "prefix": ("nginx_frontend_api_prefix: '/api/' ends with a slash; write /api",),
+    "path of a list": ("nginx_frontend_auth_paths: 'token' does not begin with a slash; write /token",),
+    "path": ("fastapi_backend_health_path: '//health' has two slashes side by side; drop one of them",),
     "missing secret": ("redis_password: not set; set it in the vault file (playbooks/secrets.yml writes one",),
     "placeholder": ("postgres_password: is a placeholder; ansible-playbook playbooks/secrets.yml writes",),
     "short secret": ("postgres_app_password: has 8 characters, and 16 are the least",),

@@ -107,6 +107,11 @@ RESPONSES = {
     "long path": (request(f"GET /{'a' * 9000}"), 414),
     "long header": (request("GET /", f"X-Long: {'a' * 9000}"), 400),
     "many headers": (request("GET /", *(f"X-{number}: {'a' * 1000}" for number in range(40))), 400),
+    "long path in the API": (request(f"GET /api/{'a' * 9000}"), 414),
+    "long header for the API": (request("GET /api/notes", f"X-Long: {'a' * 9000}"), 400),
+    "no name, API": ("GET /api/notes HTTP/1.1\r\n\r\n", 400),
+    "unknown version, API": ("GET /api/notes HTTP/3.0\r\nHost: localhost\r\n\r\n", 505),
+    "broken body for the API": (request("POST /api/notes", "Transfer-Encoding: chunked", body="zz\r\n"), 400),
     "unknown coding": (request("POST /api/notes", "Transfer-Encoding: xchunked"), 501),
     "unknown version": ("GET / HTTP/3.0\r\nHost: localhost\r\n\r\n", 505),
     "old version, no name": ("GET / HTTP/1.0\r\n\r\n", 200),
@@ -119,6 +124,50 @@ RESPONSES = {
     "the server itself": (request("OPTIONS *"), 400),
     "method in small letters": (request("get /"), 400),
 }
+
+
+# What nginx refuses below the prefix of the API, most of it before it looks for a location
+REFUSED_BY_NGINX = (
+    "too large for the API",
+    "long path in the API",
+    "long header for the API",
+    "no name, API",
+    "unknown version, API",
+    "broken body for the API",
+    "unknown coding",
+    "trace",
+)
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_NGINX)
+def test_what_nginx_refuses_in_the_api_is_told_as_the_application_tells_errors(web: Web, name: str) -> None:
+    text, status = RESPONSES[name]
+    reply = ask(web, text)
+    assert (reply["status"], value(reply, "Content-Type")) == (status, "application/json")
+    assert list(json.loads(reply["body"])) == ["detail"]
+
+
+@pytest.mark.parametrize("name", ["long path", "long header", "malformed", "method that a page has not"])
+def test_what_nginx_refuses_elsewhere_is_a_page(web: Web, name: str) -> None:
+    assert "text/html" in str(value(ask(web, RESPONSES[name][0]), "Content-Type"))
+
+
+@pytest.mark.parametrize("path", ["/.fullstack/backend/health", "/.fullstack/refusal.json", "/api/health"])
+def test_who_answered_is_told_to_nobody_without_the_word(web: Web, path: str) -> None:
+    reply = ask(web, request(f"GET {path}", f"X-Fullstack-Word: {'0' * 32}"))
+    assert (value(reply, "X-Fullstack-Upstream"), reply["status"]) == (None, 200 if path == "/api/health" else 404)
+
+
+def test_the_word_is_roots_and_opens_what_users_do_not_see(web: Web, compose: Compose) -> None:
+    nginx = compose.container("nginx")
+    file = compose.host.file(f"/proc/{nginx.pid}/root/run/nginx/word.map")
+    (word,) = re.findall(r"[0-9a-f]{32}", file.content_string)
+    reply = ask(web, request("GET /.fullstack/backend/health", f"X-Fullstack-Word: {word}"))
+    backend = compose.container("backend").addresses["app_backend"]
+    assert (file.mode, json.loads(reply["body"])) == (0o400, {"status": "ok"})
+    assert value(reply, "X-Fullstack-Upstream") == f"{backend}:8000"
+    assert word not in compose.output("cat compose.yml .env; docker inspect $(docker compose ps --quiet); ps axww")
+    assert word not in compose.output("docker compose logs nginx")
 
 
 @pytest.mark.parametrize("name", RESPONSES)
