@@ -58,7 +58,7 @@ def keep(scenario: str, arguments: Sequence[str]) -> int:
     ):
         if status := execute(command):
             return status
-    say(f"kept: remove the hosts by .venv/bin/molecule destroy --scenario-name {scenario}")
+    say(f"kept: tests/run --destroy {scenario} removes the hosts")
     return 0
 
 
@@ -72,6 +72,7 @@ def main() -> int:
         metavar="SCENARIO",
         help="run tests of a scenario on hosts that stay; what comes after -- is test files and options of pytest",
     )
+    parser.add_argument("--destroy", metavar="SCENARIO", help="remove the hosts of a scenario")
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="first words of the names of parts, or a shard; --list shows them"
     )
@@ -79,6 +80,8 @@ def main() -> int:
     if shutil.which(program("pytest")) is None:
         parser.error("there is no .venv yet; run make setup")
     try:
+        if arguments.destroy:
+            return execute(molecule("destroy", "--scenario-name", arguments.destroy))
         if arguments.keep:
             return keep(arguments.keep, arguments.names)
         selected = chosen(parts(full=arguments.full), arguments.names)
