@@ -67,11 +67,10 @@ class Another:
 
     def remove(self) -> None:
         """Remove it with all that it has."""
-        units = f"{NAME}-healer.service {NAME}.service"
-        self.host.run(f"systemctl disable --now {units}; rm -f /etc/systemd/system/{NAME}*.service")
-        self.host.run("systemctl daemon-reload")
-        self.host.run(f"cd /opt/{NAME} && docker compose down --rmi all; cd / && rm -r /opt/{NAME}")
-        self.host.run(f"docker volume rm {VOLUME} {NAME}_redis_data; rm -r /root/{NAME}*")
+        named: dict[str, Any] = {"compose_project_name": NAME, "teardown_project": NAME, "teardown_volumes": NAME}
+        done = self.site.run(playbook="playbooks/teardown.yml", **named)
+        assert done.code == 0, done.output
+        self.host.check_output(f"rm -rf /root/{NAME}*")
 
 
 @pytest.fixture(scope="module")
