@@ -24,7 +24,7 @@ dev: setup ## Bring up the development environment of the example here: http://l
 	@.venv/bin/ansible-playbook playbooks/dev.yml --inventory inventories/dev
 
 .PHONY: test
-test: setup ## Run everything: linters, unit tests, the application's tests, Molecule scenarios (25 minutes)
+test: setup ## Run everything: linters, unit tests, the application's tests, Molecule scenarios (half an hour)
 	@$(PYTHON) tests/run
 
 .PHONY: test-full

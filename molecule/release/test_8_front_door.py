@@ -239,6 +239,14 @@ def test_a_good_deployment_moves_to_the_new_port(stack: Stack, web: Web) -> None
     assert not answers(web, web.port)
 
 
+@pytest.mark.soak
+def test_nginx_comes_to_run_as_another_user(stack: Stack, web: Web) -> None:
+    outcome = deploy(stack, web, nginx_frontend_uid=1234, nginx_frontend_gid=1234)
+    assert outcome.run.code == 0, outcome.run.output[-3000:]
+    assert outcome.replaced == {"front_door", "nginx"}
+    assert web.serving()
+
+
 # --- settings that a database does not start with -----------------------------------------------
 
 

@@ -146,19 +146,35 @@ def serves(plan: Plan, before: Sequence[Container]) -> bool:
     return {plan.proxy, plan.backend, plan.front_door} <= serving
 
 
-def replaces_door(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container]) -> bool:
-    """Tell whether a front door that serves has to give way to another one."""
-    return plan is not None and todo.get(plan.front_door, "").startswith("recreate") and serves(plan, before)
+def replaces_door(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container], user: str) -> bool:
+    """Tell whether a front door that serves has to give way to another one.
+
+    So it has to where the proxy is to run as another user: the kernel shares a port among processes of one user alone.
+
+    Parameters:
+        plan: what the project says of its front.
+        todo: what has to be done, by service.
+        before: the containers as they are.
+        user: whom the proxy is to run as.
+    """
+    if plan is None or not serves(plan, before):
+        return False
+    users = {one.user for one in before if one.service == plan.proxy and one.running}
+    return todo.get(plan.front_door, "").startswith("recreate") or not users <= {user}
 
 
-def rollable(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container]) -> list[str]:
+def rollable(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container], *, door: bool) -> list[str]:
     """Return the services that can be replaced under traffic: changed, and serving now.
 
-    The proxy lives in the network namespace of the front door: where that one is replaced, the proxy goes with it.
+    Parameters:
+        plan: what the project says of its front.
+        todo: what has to be done, by service.
+        before: the containers as they are.
+        door: the front door is replaced, and with it the proxy, which lives in its network namespace.
     """
     if plan is None or not serves(plan, before):
         return []
-    services = [plan.backend] if plan.front_door in todo else [plan.backend, plan.proxy]
+    services = [plan.backend] if door else [plan.backend, plan.proxy]
     return [service for service in services if todo.get(service, "").startswith("recreate")]
 
 

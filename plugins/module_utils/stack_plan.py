@@ -37,6 +37,8 @@ class Container:
     health: str | None
     restarts: int = 0
     """How often the engine has restarted it by itself."""
+    user: str = ""
+    """Whom its processes run as, in the words of its definition."""
 
     @classmethod
     def from_inspect(cls, data: Mapping[str, Any]) -> Container:
@@ -52,6 +54,7 @@ class Container:
             status=state["Status"],
             health=(state.get("Health") or {}).get("Status"),
             restarts=data.get("RestartCount", 0),
+            user=data["Config"].get("User", ""),
         )
 
     @property

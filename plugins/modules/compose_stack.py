@@ -599,7 +599,10 @@ class Stack:
         previous = self.docker.image_ids(f"{build['image']}:{CURRENT}" for build in self.parameters["builds"])
         moves = self.moves()
         plan = self.rolling_plan()
-        services, door = rolling.rollable(plan, todo, before), rolling.replaces_door(plan, todo, before)
+        model = self.docker.model()
+        user = model["services"].get(plan.proxy, {}).get("user", "") if plan else ""
+        door = rolling.replaces_door(plan, todo, before, user)
+        services = rolling.rollable(plan, todo, before, door=door)
         if plan and door:
             self.actions.append(
                 f"replace {plan.front_door} and {plan.proxy} once the rest is good: nobody is let in for some seconds"
@@ -619,7 +622,7 @@ class Stack:
         self.description.forget()
         scale = [
             f"--scale={one}={stack_plan.replicas_now(one, before)}"
-            for one in stack_plan.scalable(self.docker.model())
+            for one in stack_plan.scalable(model)
             if stack_plan.replicas_now(one, before) > 1
         ]
         try:

@@ -33,7 +33,7 @@ TOP = """PID                 COMMAND
 
 
 def container(service: str) -> Container:
-    return Container(service, f"app-{service}-1", service, "hash", "image", "running", None)
+    return Container(service, f"app-{service}-1", service, "hash", "image", "running", None, user="101")
 
 
 SERVING = [container(service) for service in ("nginx", "backend", "front_door", "db")]
@@ -72,31 +72,37 @@ def test_a_single_address_is_never_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("todo", "expected"),
+    ("todo", "user", "expected", "door"),
     [
-        ({"backend": CHANGED}, ["backend"]),
-        ({"nginx": CHANGED}, ["nginx"]),
-        ({"nginx": CHANGED, "backend": CHANGED}, ["backend", "nginx"]),
-        ({"backend": CHANGED, "front_door": CHANGED}, ["backend"]),
-        ({"nginx": CHANGED, "backend": CHANGED, "front_door": CHANGED}, ["backend"]),
-        ({"nginx": CHANGED, "front_door": CHANGED}, []),
-        ({"backend": "scale from 1 to 3"}, []),
-        ({"db": CHANGED}, []),
-        ({}, []),
+        ({"backend": CHANGED}, "101", ["backend"], False),
+        ({"nginx": CHANGED}, "101", ["nginx"], False),
+        ({"nginx": CHANGED, "backend": CHANGED}, "101", ["backend", "nginx"], False),
+        ({"backend": CHANGED, "front_door": CHANGED}, "101", ["backend"], True),
+        ({"nginx": CHANGED, "backend": CHANGED, "front_door": CHANGED}, "101", ["backend"], True),
+        ({"nginx": CHANGED, "front_door": CHANGED}, "101", [], True),
+        ({"nginx": CHANGED, "backend": CHANGED}, "102", ["backend"], True),
+        ({"backend": "scale from 1 to 3"}, "101", [], False),
+        ({"db": CHANGED}, "101", [], False),
+        ({}, "101", [], False),
     ],
 )
-def test_backend_and_nginx_are_replaced_under_traffic(todo: dict[str, str], expected: list[str]) -> None:
-    assert rolling.rollable(PLAN, todo, SERVING) == expected
+def test_backend_and_nginx_are_replaced_under_traffic(
+    todo: dict[str, str], user: str, expected: list[str], door: bool
+) -> None:
+    assert rolling.replaces_door(PLAN, todo, SERVING, user) is door
+    assert rolling.rollable(PLAN, todo, SERVING, door=door) == expected
 
 
 @pytest.mark.parametrize("missing", ["nginx", "backend", "front_door"])
 def test_without_traffic_there_is_nothing_to_spare(missing: str) -> None:
     before = [one if one.service != missing else replace(one, status="exited") for one in SERVING]
-    assert rolling.rollable(PLAN, {"backend": CHANGED}, before) == []
+    assert rolling.rollable(PLAN, {"backend": CHANGED}, before, door=False) == []
+    assert not rolling.replaces_door(PLAN, {"front_door": CHANGED}, before, "101")
 
 
 def test_without_a_plan_compose_does_it() -> None:
-    assert rolling.rollable(None, {"backend": CHANGED}, SERVING) == []
+    assert rolling.rollable(None, {"backend": CHANGED}, SERVING, door=False) == []
+    assert not rolling.replaces_door(None, {"front_door": CHANGED}, SERVING, "101")
 
 
 @pytest.mark.parametrize(
