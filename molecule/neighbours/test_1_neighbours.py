@@ -223,6 +223,18 @@ class TestDeparture:
         assert "nothing was touched. To remove this stack, type -e teardown_project=shop" in done.said
         assert (shop_compose.ids(), ports.open) == before
 
+    @pytest.mark.soak
+    def test_while_the_engine_is_stopped_nothing_is_touched(
+        self, shop: Shop, shop_compose: Compose, host: Host, ports: Ports
+    ) -> None:
+        before = (shop_compose.ids(), ports.open)
+        host.check_output("systemctl stop app-healer shop-healer docker.socket docker")
+        done = shop.run(TEARDOWN, teardown_project="shop")
+        host.check_output("systemctl start docker app-healer shop-healer")
+        assert done.code != 0
+        assert "the engine does not answer, and would start the containers again; nothing was touched" in done.said
+        assert (shop_compose.ids(), ports.open) == before
+
     def test_check_mode_lists_what_would_go_and_what_stays(self, shop: Shop, shop_compose: Compose) -> None:
         before = shop_compose.ids()
         done = shop.apply(TEARDOWN, "--check")

@@ -163,12 +163,13 @@ class Teardown:
         if shutil.which("docker") is None:
             return False
         try:
-            return bool(self.docker.run(["info", "--format", "{{.ServerVersion}}"]).strip())
+            self.docker.run(["version", "--format", "{{.Server.Version}}"])
         except DockerError as error:
             raise TeardownError(
-                f"the engine does not answer, and would start the containers again; nothing was touched. Start it "
+                "the engine does not answer, and would start the containers again; nothing was touched. Start it "
                 f"(systemctl start docker), or remove its packages: {error}"
             ) from error
+        return True
 
     def containers(self) -> list[dict[str, Any]]:
         """Return the project's containers, those of one-off commands included."""
