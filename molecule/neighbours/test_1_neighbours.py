@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.load import traffic
+from neighbours.shop import RELEASE, RULES, SHARES, STATUS, TEARDOWN, Ports, Shop, undisturbed
 from shared.stack import Run, eventually
 
 if TYPE_CHECKING:
@@ -16,22 +15,7 @@ if TYPE_CHECKING:
 
     from testinfra.host import Host
 
-    from neighbours.conftest import Ports, Shop
     from shared.stack import Compose, Site, Web
-
-SHARES = "/etc/fullstack.docker"
-RULES = "/etc/fullstack-firewall.nft"
-RELEASE, STATUS, TEARDOWN = "playbooks/release.yml", "playbooks/status.yml", "playbooks/teardown.yml"
-# What the first stack serves knows of no websockets. Clients that never pause would only slow the runs down.
-LOAD: dict[str, Any] = {"websockets": 0, "slow": 2.0, "pauses": (0.01, 0.04, 0.3)}
-
-
-@contextmanager
-def undisturbed(web: Web) -> Iterator[None]:
-    """Send traffic to the first stack while the block runs; none of it may fail."""
-    with traffic(web, **LOAD) as load:
-        yield
-    assert load.failures == [], f"{len(load.failures)} failed of {load.answered}: {load.failures[:5]}"
 
 
 def forget_shares(host: Host) -> None:
@@ -163,56 +147,6 @@ class TestStatusOfTrouble:
         assert f"is published on {port}, and the firewall closes it; run site.yml" in status.said
 
 
-@pytest.mark.soak
-class TestLife:
-    """What else may happen to the second stack."""
-
-    def test_release(self, shop: Shop, web: Web) -> None:
-        shop.write("extra.py", "# new\n")
-        with undisturbed(web):
-            shop.apply(RELEASE)
-
-    @pytest.mark.parametrize("port", [8431, 8441])
-    def test_release_that_crashes(self, shop: Shop, web: Web, ports: Ports, port: int) -> None:
-        before = ports.open
-        shop.write("main.py", "raise SystemExit(3)\n")
-        with undisturbed(web):
-            assert shop.run(RELEASE, nginx_frontend_port=port).code != 0
-        shop.restore()
-        assert ports.open == before
-        assert ports.answers(8431)
-        shop.apply(STATUS)
-
-    def test_rollback(self, shop: Shop, web: Web) -> None:
-        with undisturbed(web):
-            shop.apply("playbooks/rollback.yml")
-
-    def test_cleanup(self, shop: Shop, web: Web, host: Host) -> None:
-        before = set(host.check_output("docker image ls --format '{{.Repository}}:{{.Tag}}' app-*").split())
-        with undisturbed(web):
-            shop.apply("playbooks/cleanup.yml", compose_project_releases_kept=1, compose_project_build_cache_days=0)
-        assert set(host.check_output("docker image ls --format '{{.Repository}}:{{.Tag}}' app-*").split()) == before
-
-    def test_reboot(self, host: Host, ports: Ports, reboot: Any) -> None:
-        before = ports.open
-        reboot(host.backend.get_hostname())
-        eventually(lambda: ports.answers(8420) and ports.answers(8431), 60)
-        assert ports.open == before
-
-    def test_both_are_deployed_at_once(self, site: Site, shop: Shop, ports: Ports, web: Web, host: Host) -> None:
-        both: dict[str, Any] = {
-            "docker_host_firewall_ports": [{"port": 9100}],
-            "docker_host_sysctls": {"vm.overcommit_memory": 1},
-        }
-        with undisturbed(web), ThreadPoolExecutor(2) as pool:
-            runs = [pool.submit(site.run, **both), pool.submit(shop.run, **both)]
-            assert [run.result().code for run in runs] == [0, 0], [run.result().output for run in runs]
-        assert {"app 9100", "shop 9100", "app 8420", "shop 8431"} <= set(ports.open)
-        site.apply()
-        assert "shop 9100" in ports.open
-        assert "app 9100" not in ports.open
-
-
 class TestDeparture:
     """The second stack goes, and what somebody laid into its folder stays."""
 
@@ -221,18 +155,6 @@ class TestDeparture:
         done = shop.run(TEARDOWN, teardown_project="app", teardown_volumes="shop")
         assert done.code != 0
         assert "nothing was touched. To remove this stack, type -e teardown_project=shop" in done.said
-        assert (shop_compose.ids(), ports.open) == before
-
-    @pytest.mark.soak
-    def test_while_the_engine_is_stopped_nothing_is_touched(
-        self, shop: Shop, shop_compose: Compose, host: Host, ports: Ports
-    ) -> None:
-        before = (shop_compose.ids(), ports.open)
-        host.check_output("systemctl stop app-healer shop-healer docker.socket docker")
-        done = shop.run(TEARDOWN, teardown_project="shop")
-        host.check_output("systemctl start docker app-healer shop-healer")
-        assert done.code != 0
-        assert "the engine does not answer, and would start the containers again; nothing was touched" in done.said
         assert (shop_compose.ids(), ports.open) == before
 
     def test_check_mode_lists_what_would_go_and_what_stays(self, shop: Shop, shop_compose: Compose) -> None:
