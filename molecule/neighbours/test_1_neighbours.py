@@ -69,7 +69,7 @@ class TestRefusal:
     def refused(cls, shop: Shop, host: Host) -> Iterator[Run]:
         before = host.check_output(f"cat {SHARES}/*.json {RULES} /etc/docker/daemon.json /etc/sysctl.d/60-*")
         yield shop.run(
-            compose_project_name="ssh",
+            compose_project_name="app-healer",
             docker_host_firewall=False,
             docker_host_sysctls={"vm.overcommit_memory": 2},
             nginx_frontend_port=8420,
@@ -83,7 +83,8 @@ class TestRefusal:
         [
             "docker_host_firewall: is false, and project app on this host asks for the firewall; give both",
             "docker_host_sysctls: vm.overcommit_memory is 2, and 1 for project app on this host; give both",
-            "compose_project_name: ssh would replace the unit ssh.service of this host, which is not the project's",
+            "compose_project_name: app-healer would replace the unit app-healer.service of this host, which is not the",
+            "project's; choose another name",
             "nginx_frontend_port: 8420 belongs to project app on this host (nginx_frontend_port); choose another port",
         ],
     )
