@@ -83,8 +83,7 @@ class TestRefusal:
         [
             "docker_host_firewall: is false, and project app on this host asks for the firewall; give both",
             "docker_host_sysctls: vm.overcommit_memory is 2, and 1 for project app on this host; give both",
-            "compose_project_name: app-healer would replace the unit app-healer.service of this host, which is not the",
-            "project's; choose another name",
+            "compose_project_name: app-healer would replace the unit /etc/systemd/system/app-healer.service,",
             "nginx_frontend_port: 8420 belongs to project app on this host (nginx_frontend_port); choose another port",
         ],
     )

@@ -35,7 +35,9 @@ def read(project: str, directory: str, rows: Iterable[Mapping[str, str]]) -> Nei
         rows: containers as `docker ps` lists them.
     """
     paths = [f"{folder}/{project}{suffix}.service" for folder in UNIT_FOLDERS for suffix in ("", "-healer")]
-    units = {os.path.realpath(path) for path in paths if project and os.path.isfile(path) and OURS not in _read(path)}
+    units = {
+        os.path.realpath(path) for path in paths if project and os.path.isfile(path) and not _starts(path, project)
+    }
     name = re.search(r"^name: *(\S+)", _read(os.path.join(directory, "compose.yml")), re.MULTILINE)
     others = {row["project"]: row["directory"] for row in rows if row["project"] not in {"", project}}
     return {
@@ -43,6 +45,12 @@ def read(project: str, directory: str, rows: Iterable[Mapping[str, str]]) -> Nei
         "projects": {other: folder for other, folder in others.items() if _is_ours(folder)},
         "here": name.group(1).strip("'\"") if name and _is_ours(directory) else None,
     }
+
+
+def _starts(unit: str, project: str) -> bool:
+    """Tell whether a unit is a project's: `app-healer` has a unit of the name of that which watches over `app`."""
+    text = _read(unit)
+    return OURS in text and f"--project {project} " in text
 
 
 def _is_ours(folder: str) -> bool:

@@ -22,7 +22,8 @@ def test_projects_are_found_by_their_files(tmp_path: Path, monkeypatch: pytest.M
     lay_out(tmp_path / "shop", "'2048'")
     lay_out(tmp_path / "blog", "blog")
     (tmp_path / "shop.service").write_text("[Service]\nExecStart=/usr/bin/shop\n")
-    (tmp_path / "shop-healer.service").write_text("[Service]\nExecStart=python3 /opt/shop/infra/healer/healer.py\n")
+    unit = "[Service]\nExecStart=python3 /opt/shop/infra/healer/healer.py --project shop --lock /opt/shop/.lock\n"
+    (tmp_path / "shop-healer.service").write_text(unit)
     folders = {"blog": tmp_path / "blog", "foreign": tmp_path, "shop": tmp_path / "shop", "": Path()}
     rows = [{"project": name, "directory": str(folder)} for name, folder in folders.items()]
     assert read("shop", str(tmp_path / "shop"), rows) == {
@@ -30,6 +31,14 @@ def test_projects_are_found_by_their_files(tmp_path: Path, monkeypatch: pytest.M
         "projects": {"blog": str(tmp_path / "blog")},
         "here": "2048",
     }
+
+
+def test_a_name_may_be_that_of_a_unit_of_another_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "UNIT_FOLDERS", (str(tmp_path),))
+    unit = tmp_path / "shop-healer.service"
+    unit.write_text("ExecStart=python3 /opt/shop/infra/healer/healer.py --project shop --lock /opt/shop/.lock\n")
+    assert read("shop", "/opt/shop", [])["units"] == []
+    assert read("shop-healer", "/opt/shop-healer", [])["units"] == [str(unit)]
 
 
 def test_a_bare_host_has_none(tmp_path: Path) -> None:
