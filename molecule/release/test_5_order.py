@@ -84,6 +84,23 @@ def test_a_host_after_one_that_failed_is_untouched(stack: Stack, tmp_path: Path,
     assert next_host.check_output("ls -A /opt") == ""
 
 
+@pytest.mark.soak
+def test_a_step_back_from_a_failed_release_that_runs_has_its_entry(stack: Stack) -> None:
+    good = [entry for entry in stack.ledger() if entry["outcome"] in {"succeeded", "rolled back"}][-1]
+    wanted = good["target"] or good["release"]
+    stack.application.edit("backend/app/main.py", "app = ", "import nonexistent_module\n\napp = ")
+    assert stack.release().code != 0
+    stack.application.restore()
+    failed = stack.ledger()[-1]
+    by_hand = "docker compose up --detach --no-deps backend"
+    stack.compose.output(f"docker tag {failed['images']['backend']['name']} app-backend:current && {by_hand}")
+    eventually(lambda: not all(one.serving for one in stack.compose.containers("backend")), 30)
+    run = stack.site.apply(playbook=ROLLBACK)
+    assert f"go back from the failed release {failed['release']} to release {wanted}" in run.said
+    assert (stack.ledger()[-1]["outcome"], stack.ledger()[-1]["target"]) == ("rolled back", wanted)
+    assert stack.settled()
+
+
 @contextmanager
 def written(host: Host, path: str, text: str) -> Iterator[None]:
     """Let a file say something else for a while."""

@@ -291,14 +291,17 @@ class Stack:
         entries = self.ledger.read()
         model = self.docker.model()
         self.images = {name: service["image"] for name, service in model["services"].items()}
-        running = {one.service: one.image_id for one in self.docker.containers() if one.running}
+        containers = self.docker.containers()
+        running = {one.service: one.image_id for one in containers if one.running}
         target = ledger.select(entries, release, running)
         self.images |= self.images_of(target)
         revision = self.schema_to_go_back_to(target, schema)
         newer = running.get(self.parameters["migration"].get("of", ""))
         self.entries = entries  # what fails from here on is an entry of its own
         if any(running.get(service) != image for service, image in target.ids.items()):
-            self.actions.append(f"go back from {ledger.told(entries, running)} to release {target.release}")
+            # Also of a container that is between two restarts
+            there = {one.service: one.image_id for one in containers}
+            self.actions.append(f"go back from {ledger.told(entries, there)} to release {target.release}")
         with self.command_files():
             new = self.bring_about(model)
         try:
