@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from development.developer import PORTS, REPORT, Machine, tunnel
+from development.developer import PORTS, REPORT, Machine, open_page, tunnel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,9 +42,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser, ports: dict[str, int]) -> Iterator[Page]:
     """Return the application's page, behind nginx."""
-    opened = browser.new_page()
-    opened.goto(f"http://localhost:{ports['nginx']}/")
-    opened.locator("header").wait_for(timeout=20_000)
+    opened = open_page(browser, ports["nginx"])
     yield opened
     opened.close()
 

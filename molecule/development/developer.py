@@ -19,6 +19,8 @@ from shared.stack import PROJECT, eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from playwright.sync_api import Browser, Page
+
 HOST = "fullstack-dev"
 FOLDER = "/home/ada/shop"
 PORTS = {"nginx": 8420, "backend": 5420, "frontend": 3420, "db": 3421, "redis": 6420}
@@ -107,6 +109,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def open_page(browser: Browser, port: int) -> Page:
+    """Open the application's page, and wait until what is saved from then on arrives there."""
+    page = browser.new_page()
+    with page.expect_console_message(lambda message: "[vite] connected" in message.text, timeout=20_000):
+        page.goto(f"http://localhost:{port}/")
+    page.locator("header").wait_for(timeout=20_000)
+    return page
 
 
 def p95(seconds: list[float]) -> float:

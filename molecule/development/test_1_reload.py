@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from development.developer import p95
+from development.developer import open_page, p95
 from shared.stack import eventually
 
 if TYPE_CHECKING:
@@ -67,8 +67,7 @@ class TestComponentIsEdited:
     @pytest.fixture(scope="class")
     @classmethod
     def seen(cls, browser: Browser, ports: dict[str, int], machine: Machine) -> Iterator[dict[str, Any]]:
-        opened = browser.new_page()
-        opened.goto(f"http://localhost:{ports['nginx']}/")
+        opened = open_page(browser, ports["nginx"])
         field = opened.locator("input:visible, textarea:visible").first
         field.fill("half a thought")
         loads: list[str] = []
@@ -104,9 +103,7 @@ def test_a_style_arrives_without_a_load(page: Page, machine: Machine) -> None:
 
 
 def test_vites_own_port_reloads_too(browser: Browser, ports: dict[str, int], machine: Machine, component: str) -> None:
-    page = browser.new_page()
-    page.goto(f"http://localhost:{ports['frontend']}/")
-    page.locator("header").wait_for()
+    page = open_page(browser, ports["frontend"])
     page.evaluate("window.stays = true")
     machine.save(COMPONENT, edited(component, "seen directly"))
     expect(page.locator(EDITED)).to_have_text("seen directly", timeout=5_000)
