@@ -47,33 +47,33 @@ _RULESET = """\
 table inet fullstack_firewall
 delete table inet fullstack_firewall
 table inet fullstack_firewall {
-	# Ports that others may ask for. What counts is the port asked for, not where Docker leads it.
-	chain open {
-%(open)s	}
+    # Ports that others may ask for. What counts is the port asked for, not where Docker leads it.
+    chain open {
+%(open)s    }
 
-	# To the host itself, Docker's proxies included
-	chain input {
-		type filter hook input priority filter - 10; policy drop;
-		iifname "lo" accept
-		ct state established,related accept
-		# Where sshd listens; by the port of its socket, so that a redirected one is let in too
-		tcp dport { %(ssh)s } accept
-		icmp type { destination-unreachable, time-exceeded, parameter-problem, echo-request } accept
-		# Without neighbour discovery and router advertisements there is no IPv6 (RFC 4890)
-		icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, echo-request } accept
-		icmpv6 type { mld-listener-query, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
-		# A DHCPv6 server answers a request that was sent to a group
-		ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
-		jump open
-	}
+    # To the host itself, Docker's proxies included
+    chain input {
+        type filter hook input priority filter - 10; policy drop;
+        iifname "lo" accept
+        ct state established,related accept
+        # Where sshd listens; by the port of its socket, so that a redirected one is let in too
+        tcp dport { %(ssh)s } accept
+        icmp type { destination-unreachable, time-exceeded, parameter-problem, echo-request } accept
+        # Without neighbour discovery and router advertisements there is no IPv6 (RFC 4890)
+        icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem, echo-request } accept
+        icmpv6 type { mld-listener-query, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } accept
+        # A DHCPv6 server answers a request that was sent to a group
+        ip6 saddr fe80::/10 udp sport 547 udp dport 546 accept
+        jump open
+    }
 
-	# Through the host, before Docker's own rules: what comes from outside and Docker has not redirected was sent
-	# straight to the address of a container
-	chain forward {
-		type filter hook forward priority filter - 10; policy drop;
-		ct state established,related accept
-%(inside)s		ct status dnat jump open
-	}
+    # Through the host, before Docker's own rules: what comes from outside and Docker has not redirected was sent
+    # straight to the address of a container
+    chain forward {
+        type filter hook forward priority filter - 10; policy drop;
+        ct state established,related accept
+%(inside)s        ct status dnat jump open
+    }
 }
 """
 
@@ -183,8 +183,8 @@ def ruleset(rules: Iterable[str], inside: Iterable[str], ssh_ports: Iterable[int
         ssh_ports: ports to let in for SSH.
     """
     return _RULESET % {
-        "open": "".join(f"\t\t{rule}\n" for rule in dict.fromkeys(rules)),
-        "inside": "".join(f"\t\t{rule}\n" for rule in inside_rules(inside, [])),
+        "open": "".join(f"        {rule}\n" for rule in dict.fromkeys(rules)),
+        "inside": "".join(f"        {rule}\n" for rule in inside_rules(inside, [])),
         "ssh": ", ".join(map(str, sorted(set(ssh_ports)))),
     }
 
