@@ -82,7 +82,7 @@ class StepError(RuntimeError):
     """Something failed: ``what``, what was written before it, and in which steps, the outer first."""
 
     def __init__(self, what: str, witnesses: Iterable[Witness] = (), steps: Sequence[str] = ()) -> None:
-        self.what, _, more = what.partition("\n")
+        self.what, _break, more = what.partition("\n")
         self.witnesses = (*((Witness("", more),) if more.strip() else ()), *witnesses)
         self.steps = tuple(steps)
         super().__init__("\n".join(part for part in (": ".join([*steps, self.what]), self.log()) if part))

@@ -20,6 +20,9 @@ description:
   - Rules are checked by C(nft) and C(daemon.json) by C(dockerd), where they are there, before
     anything is written. New rules are in force afterwards, in one step, where the firewall runs.
 version_added: 0.1.0
+extends_documentation_fragment:
+  - fullstack.docker.project.published_ports
+  - fullstack.docker.project.share
 options:
   project:
     description: Name of the Compose project.
@@ -39,12 +42,12 @@ options:
     type: str
     default: ""
   published_ports:
-    description: Ports that the project publishes, as M(fullstack.docker.preflight) takes them.
+    description: Ports that the project publishes.
     type: list
     elements: dict
     default: []
   share:
-    description: What the project asks for, as M(fullstack.docker.preflight) takes it.
+    description: What the project asks for.
     type: dict
     required: true
   ports_only:

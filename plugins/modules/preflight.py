@@ -17,6 +17,9 @@ description:
   - An action plugin of the same name makes the comparison on the controller. Run by itself, the
     module only reads.
 version_added: 0.1.0
+extends_documentation_fragment:
+  - fullstack.docker.project.published_ports
+  - fullstack.docker.project.share
 options:
   project:
     description: Name of the Compose project. What it holds already is no problem.
@@ -31,73 +34,11 @@ options:
     type: list
     elements: dict
     default: []
-    suboptions:
-      port:
-        description: TCP port.
-        type: int
-        required: true
-      address:
-        description: IP address of the host, or the wildcard V(0.0.0.0) or V(::).
-        type: str
-        default: 0.0.0.0
-      variable:
-        description: Name of the variable that sets the port, for the message.
-        type: str
-        required: true
-      service:
-        description: Name of the service, for the message.
-        type: str
-        required: true
-      from:
-        description: Addresses and networks that may ask for the port; everybody, where it is empty.
-        type: list
-        elements: str
-        default: []
   share:
     description:
       - What the project asks of the host, beside other projects. Their shares are read, and compared with it.
       - Without it, as for a development environment, they are not looked at.
     type: dict
-    suboptions:
-      firewall:
-        description: Whether there is to be a firewall.
-        type: bool
-        default: true
-      inside:
-        description: Interfaces that may send through the host.
-        type: list
-        elements: str
-        default: []
-      ports:
-        description: Ports of the host to let in, each with C(port), C(protocol) and C(from).
-        type: list
-        elements: dict
-        default: []
-      daemon:
-        description: Options of C(daemon.json).
-        type: dict
-        default: {}
-      daemon_defaults:
-        description: Options that are there unless a project asks for others.
-        type: dict
-        default: {}
-      daemon_rotation:
-        description: Further ones for log drivers that know rotation.
-        type: dict
-        default: {}
-      sysctls:
-        description: Kernel settings by name.
-        type: dict
-        default: {}
-      overruled:
-        description: Projects that give way where they ask for something else.
-        type: list
-        elements: str
-        default: []
-      ssh_port:
-        description: Port to open for SSH where neither an sshd nor a connection is found.
-        type: int
-        default: 22
   postgres:
     description: What the PostgreSQL image expects of its data volume.
     type: dict

@@ -19,6 +19,7 @@ description:
 version_added: 0.1.0
 extends_documentation_fragment:
   - fullstack.docker.project
+  - fullstack.docker.project.share
 options:
   confirm:
     description: Name of the project again, as somebody typed it. Check mode needs none.
@@ -29,7 +30,7 @@ options:
     type: str
     default: ""
   share:
-    description: What the project asks of the host, as M(fullstack.docker.preflight) takes it.
+    description: What the project asks of the host.
     type: dict
     default: {}
   who:
@@ -226,7 +227,10 @@ class Teardown:
     def plan_images(self, mine: list[dict[str, Any]]) -> None:
         """Remove the images that were built for the project."""
         lines = self.docker.run(["image", "ls", "--no-trunc", "--format", "{{.ID}}\t{{.Repository}}\t{{.Tag}}"])
-        rows = [(image, repository, tag) for image, repository, tag in (row.split("\t") for row in lines.splitlines())]
+        rows = []
+        for line in lines.splitlines():
+            image, repository, tag = line.split("\t")
+            rows.append((image, repository, tag))
         label = f"label={teardown.PROJECT_LABEL}={self.project}"
         nameless = ["image", "ls", "--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", label]
         found = teardown.images_of(self.project, rows, self.docker.run(nameless).split())

@@ -254,7 +254,7 @@ def test_without_a_conflict_it_does_not_matter_who_comes_first(one: Share, other
 @given(st.lists(SHARE, min_size=1, max_size=3))
 def test_everything_that_anybody_asks_for_is_open(projects: list[Share]) -> None:
     text = host_share.rules_text(projects, [22])
-    assert all(f"\t\t{rule}\n" in text for one in projects for rule in host_share.rules(one))
+    assert all(f"        {rule}\n" in text for one in projects for rule in host_share.rules(one))
 
 
 def test_registries_of_all_projects_are_known() -> None:
