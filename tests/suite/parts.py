@@ -161,7 +161,7 @@ SCENARIOS: dict[str, dict[str, int]] = {
     "development": {"budget": 180},
     "docker_repository": {"budget": 120},
     "documentation": {"budget": 180},
-    "neighbours": {"budget": 150, "soak": 600},
+    "neighbours": {"budget": 200, "soak": 600},
     "own_app": {"budget": 180},
 }
 NEEDS_BROWSER = {"default", "development"}
