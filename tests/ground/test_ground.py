@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ground import AptSettings, Image, client_can_build, find_mirror, select_apt_options, tag_images
+from tests.ground.ground import AptSettings, Image, client_can_build, find_mirror, select_apt_options, tag_images
 
 APT = AptSettings("http://mirror.test/debian/", ())
 IMAGES = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench import chart, figures, load
-from bench.host import BenchError, changed, remote_calls
-from bench.table import Goal, Row, Table, number
+from tests.bench import chart, figures, load
+from tests.bench.host import BenchError, changed, remote_calls
+from tests.bench.table import Goal, Row, Table, number
 
 WRK = """\
 Running 3s test @ http://127.0.0.1:8420/api/health

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.fullstack.docker.plugins.module_utils import check_variables as cv
-from real_ansible import REPOSITORY, PlayRunner
+from tests.unit.real_ansible import REPOSITORY, PlayRunner
 
 SPECS: dict[str, dict[str, dict[str, Any]]] = {
     "postgres": {

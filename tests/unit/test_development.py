@@ -11,7 +11,7 @@ import tomllib
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import INPUTS_LABEL, build
 from ansible_collections.fullstack.docker.plugins.module_utils.preflight import Host, Request
 from ansible_collections.fullstack.docker.plugins.plugin_utils import development
-from real_ansible import REPOSITORY
+from tests.unit.real_ansible import REPOSITORY
 
 REQUEST: dict[str, Any] = {"minimum_engine": "25.0", "minimum_compose": "2.26", "postgres": None}
 DEVELOPER: dict[str, Any] = {"client": True, "engine_error": ""}

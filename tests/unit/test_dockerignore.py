@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import ground
 from ansible_collections.fullstack.docker.plugins.module_utils import dockerignore
 from ansible_collections.fullstack.docker.plugins.module_utils.source_tree import walk
+from tests.ground import ground
 
 FILES = (
     ".docker/config.json",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-import generate_variables
-from real_ansible import REPOSITORY
+from docs import generate_variables
+from tests.unit.real_ansible import REPOSITORY
 
 PAGES = [
     REPOSITORY / "README.md",

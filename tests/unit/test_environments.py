@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from real_ansible import REPOSITORY, PlayRunner
+from tests.unit.real_ansible import REPOSITORY, PlayRunner
 
 PAGE = REPOSITORY / "docs" / "development.md"
 ROLES = ("postgres", "redis", "fastapi_backend", "nginx_frontend")

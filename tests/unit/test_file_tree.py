@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.fullstack.docker.plugins.module_utils import file_tree as ft
 from ansible_collections.fullstack.docker.plugins.modules import file_tree
-from real_ansible import PlayRunner, run_module
+from tests.unit.real_ansible import PlayRunner, run_module
 
 SECRET = "correct-horse-battery"
 NAMES = st.text("abc.-_", min_size=1, max_size=6).filter(lambda name: name not in {".", ".."})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.load import Load, Span
-from shared.stack import Web
+from tests.scenario.load import Load, Span
+from tests.scenario.stack import Web
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import yaml
 from ansible.plugins.loader import fragment_loader
 from ansible.utils.plugin_docs import add_fragments
 
-from real_ansible import REPOSITORY
+from tests.unit.real_ansible import REPOSITORY
 
 MODULES = sorted((REPOSITORY / "plugins" / "modules").glob("*.py"))
 module_by_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

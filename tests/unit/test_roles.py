@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-import generate_variables
-from real_ansible import REPOSITORY
+from docs import generate_variables
+from tests.unit.real_ansible import REPOSITORY
 
 ROLES = sorted(path for path in (REPOSITORY / "roles").iterdir() if path.is_dir())
 role_by_role = pytest.mark.parametrize("role", ROLES, ids=lambda path: path.name)

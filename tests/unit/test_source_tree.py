@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ansible_collections.fullstack.docker.plugins.action import source_tree as action
 from ansible_collections.fullstack.docker.plugins.module_utils import source_tree as st_util
 from ansible_collections.fullstack.docker.plugins.modules import source_tree
-from real_ansible import PlayRunner, run_module
+from tests.unit.real_ansible import PlayRunner, run_module
 
 NAMES = st.sampled_from(["a", "b", "a/c", "a/d", "e"])
 MANIFESTS = st.dictionaries(NAMES, st.sampled_from(["file:0644:1", "file:0755:1", "link:a"]))

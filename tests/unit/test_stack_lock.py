@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -91,9 +90,9 @@ def test_a_module_that_was_killed_is_known_as_dead_at_once(tmp_path: Path) -> No
         "with stack_lock.StackLock(pathlib.Path(sys.argv[1]), 'a', 'a@laptop').held(release=True):\n"
         "    print('held', flush=True); time.sleep(60)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(stack_lock.__file__).partition("/ansible_collections/")[0]}
+    collections = str(stack_lock.__file__).partition("/ansible_collections/")[0]
     argv = [sys.executable, "-c", program, str(tmp_path)]
-    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(argv, cwd=collections, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         process.send_signal(signal.SIGKILL)

@@ -15,13 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suite import command, model, running, schedule, summary
-from suite.model import Command, Outcome, Part
-from suite.parts import parts
-from suite.summary import tally
+from tests.suite import command, model, running, schedule, summary
+from tests.suite.model import Command, Outcome, Part
+from tests.suite.parts import parts
+from tests.suite.summary import tally
 
 COUNTS = st.integers(0, 50)
-TESTS = Path(__file__).resolve().parents[1]
 
 
 # --- counting -------------------------------------------------------------------------------------
@@ -199,6 +198,7 @@ def test_files_that_are_not_asked_for_are_left_out() -> None:
     assert f"--deselect={kept}" not in options
     assert "--deselect=molecule/release/test_1_releases.py" in options
     assert command.deselected("release", []) == []
+    assert command.deselected("release", ["test_2_replicas.py"], model.REPOSITORY / "molecule/release") == options
 
 
 def test_a_file_of_another_scenario_is_refused() -> None:
@@ -339,7 +339,7 @@ wait
 SUITE = """
 import sys
 from pathlib import Path
-from suite import model, running
+from tests.suite import model, running
 folder, left = sys.argv[1:]
 model.REPORTS, running.GRACE = Path(folder), 0.5
 commands = (model.Command(("sh", "-c", left, "-", folder)),)
@@ -377,9 +377,8 @@ def of_the_test(mark: str) -> list[Path]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL], ids=lambda n: n.name)
 def test_a_suite_that_is_stopped_leaves_nothing_running(tmp_path: Path, number: signal.Signals) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), "SUITE_TEST": str(tmp_path)}
-    argv = [sys.executable, "-c", SUITE, str(tmp_path), LEFT]
-    with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    argv, environment = [sys.executable, "-c", SUITE, str(tmp_path), LEFT], {**os.environ, "SUITE_TEST": str(tmp_path)}
+    with subprocess.Popen(argv, cwd=model.REPOSITORY, env=environment, stdout=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 30
         while not all((tmp_path / name).exists() for name in ("begun", "stubborn")) and time.monotonic() < deadline:
             time.sleep(0.02)

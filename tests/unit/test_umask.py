@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.fullstack.docker.plugins.action import source_tree as action
 from ansible_collections.fullstack.docker.plugins.module_utils import source_tree as tree
 from ansible_collections.fullstack.docker.plugins.modules import file_tree, source_tree, stack_lock
-from real_ansible import run_module
+from tests.unit.real_ansible import run_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ import yaml
 from ansible.constants import DEFAULT_VAULT_ID_MATCH
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from real_ansible import COLLECTIONS, REPOSITORY
+from tests.unit.real_ansible import COLLECTIONS, REPOSITORY
 
 PASSWORD = "a vault password of the tests"
 NAMES = {"postgres_password", "postgres_app_password", "redis_password", "fastapi_backend_jwt_secret_key"}

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.stack import PROJECT, eventually
+from tests.scenario.stack import PROJECT, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

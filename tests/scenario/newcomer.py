@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from shared.stack import PROJECT
+from tests.scenario.stack import PROJECT
 
 if TYPE_CHECKING:
-    from documentation.commands import Command
+    from tests.scenario.commands import Command
 
 SSH_CONFIG = PROJECT / ".cache/ground/ssh/config"
 VAULT_PASSWORD = PROJECT / "tests/ground/vault-password"

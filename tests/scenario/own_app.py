@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.stack import Answer
+from tests.scenario.stack import Answer
 
 SERVICE = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"]) / "app/service"
 OWN_DOCKERFILE: dict[str, Any] = {

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from shared.stack import Web
+    from tests.scenario.stack import Web
 
 # Seconds between two requests of a keep-alive client: none, a short pause, a long one
 PAUSES = (0.0, 0.04, 0.3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from release.conftest import Application
+    from tests.scenario.releases import Application
 
 ROUTES = '''"""Routes of a test: what a client can do to the worker that answers."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import testinfra
 
-from shared.stack import Compose, Site, Web
+from tests.scenario.stack import Compose, Site, Web
 
 if TYPE_CHECKING:
     from collections.abc import Callable

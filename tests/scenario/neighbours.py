@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from shared.load import traffic
-from shared.stack import PROJECT
+from tests.scenario.load import traffic
+from tests.scenario.stack import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from testinfra.host import Host
 
-    from shared.stack import Run, Site, Web
+    from tests.scenario.stack import Run, Site, Web
 
 SHARES = "/etc/fullstack.docker"
 RULES = "/etc/fullstack-firewall.nft"
