@@ -15,8 +15,9 @@ import pytest
 
 from ansible_collections.fullstack.docker.plugins.module_utils import stack_lock
 from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
+from tests.unit.real_ansible import REPOSITORY
 
-PATH = Path(__file__).parents[2] / "roles/compose_project/files/healer.py"
+PATH = REPOSITORY / "roles/compose_project/files/healer.py"
 spec = importlib.util.spec_from_file_location("healer", PATH)
 assert spec is not None
 assert spec.loader is not None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from ansible_collections.fullstack.docker.plugins.module_utils import rolling
 from ansible_collections.fullstack.docker.plugins.module_utils.rolling import Plan, Worker
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
+from tests.unit.real_ansible import REPOSITORY
 
 PLAN = Plan(
     proxy="nginx",
@@ -127,6 +127,6 @@ def test_a_plan_of_another_version_is_read() -> None:
 
 def test_nginx_has_looked_up_who_is_gone_before_it_goes_by_the_name_again() -> None:
     # nginx counts in whole seconds: what is valid for one is asked for anew after two
-    template = (Path(__file__).parents[2] / "roles/nginx_frontend/templates/nginx.conf.j2").read_text()
+    template = (REPOSITORY / "roles/nginx_frontend/templates/nginx.conf.j2").read_text()
     (valid,) = re.findall(r"resolver \S+ valid=(\d+)s", template)
     assert int(valid) + 1 + 0.5 <= rolling.LOOKED_UP

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.fullstack.docker.plugins.module_utils import firewall, host_share, host_state
 from ansible_collections.fullstack.docker.plugins.modules import preflight
+from tests.unit.real_ansible import REPOSITORY
 
-ROLE = Path(__file__).parents[2] / "roles" / "docker_host"
+ROLE = REPOSITORY / "roles" / "docker_host"
 
 
 def published(address: str, port: int = 8420) -> dict[str, Any]:

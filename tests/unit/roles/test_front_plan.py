@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.real_ansible import PlayRunner
-from tests.unit.test_environments import VARIABLES, role
+from tests.unit.roles.test_environments import VARIABLES, role
 
 DOOR = "http://127.0.0.1:8420"
 KEYS = ("verify", "answered", "reached")
