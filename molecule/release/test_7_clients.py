@@ -32,6 +32,8 @@ SPAN = 4.0
 REPLICAS = (2, 3)
 # Seconds after which gunicorn ends a worker that is stuck, and nginx an answer that does not come
 STUCK, LATE = 4, 4
+# Seconds more that each worker takes to start: longer than nginx waits for an answer
+START = LATE + 1
 VARIABLES = {
     "fastapi_backend_timeout": STUCK,
     "nginx_frontend_proxy_timeout": f"{LATE}s",
@@ -152,7 +154,7 @@ HEAD = (
 def poisoned(stack: Stack, compose: Compose, web: Web) -> Iterator[Stack]:
     """Have a release with the routes."""
     stack.application.restore()
-    poison.add_to(stack.application)
+    poison.add_to(stack.application, START)
     stack.variables.update(VARIABLES)
     run = stack.release()
     assert run.code == 0, run.output[-3000:]

@@ -63,9 +63,9 @@ app.include_router(poison.router)
 """
 
 
-def add_to(application: Application) -> None:
-    """Add the routes below /poison."""
+def add_to(application: Application, start: float = 0) -> None:
+    """Add the routes below /poison, and let each worker take so many seconds more to start."""
     backend = application.folder / "backend/app"
     (backend / "poison.py").write_text(ROUTES)
     main = backend / "main.py"
-    main.write_text(main.read_text() + MOUNT)
+    main.write_text(main.read_text() + MOUNT + (f"\nimport time\ntime.sleep({start})\n" if start else ""))
