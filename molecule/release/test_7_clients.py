@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from release import poison
-from shared.load import Load, traffic
-from shared.stack import eventually
+from tests.scenario import poison
+from tests.scenario.load import Load, traffic
+from tests.scenario.stack import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from release.conftest import Stack
-    from shared.stack import Compose, Web
+    from tests.scenario.releases import Stack
+    from tests.scenario.stack import Compose, Web
 
 pytestmark = pytest.mark.soak
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from own_app.certificates import issue
-from release.test_3_bad_releases import sums
-from shared.load import Load, traffic
-from shared.stack import SERVICES, eventually
+from tests.scenario.certificates import issue
+from tests.scenario.load import Load, traffic
+from tests.scenario.releases import sums
+from tests.scenario.stack import SERVICES, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from release.conftest import Stack
-    from shared.stack import Compose, Run, Web
+    from tests.scenario.releases import Stack
+    from tests.scenario.stack import Compose, Run, Web
 
 MAIN = "backend/app/main.py"
 CAUSE = "this release is bad"

@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from suite.model import CACHE, REPOSITORY, Command, Part
-from suite.running import PROGRAMS, must
+from tests.suite.model import CACHE, REPOSITORY, Command, Part
+from tests.suite.running import PROGRAMS, must
 
 BACKEND = REPOSITORY / "app" / "backend"
 FRONTEND = REPOSITORY / "app" / "frontend"

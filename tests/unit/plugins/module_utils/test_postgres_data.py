@@ -20,6 +20,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data imp
     problems,
     read_clusters,
 )
+from tests.unit.real_ansible import REPOSITORY
 
 UID, GID = os.getuid(), os.getgid()
 
@@ -176,5 +177,5 @@ class TestWayOut:
 
 def test_guide_is_a_heading_of_the_operations_page() -> None:
     page, _comma, heading = postgres_data.GUIDE.partition(", ")
-    text = (Path(__file__).parents[4] / page).read_text()
+    text = (REPOSITORY / page).read_text()
     assert f"\n## {heading}\n" in text or f"\n### {heading}\n" in text

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from ansible_collections.fullstack.docker.plugins.module_utils import preflight
 from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import Cluster
+from tests.unit.real_ansible import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[4]
 GIBIBYTE = 1024**3
 
 
