@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from real_ansible import PlayRunner
+from tests.unit.real_ansible import PlayRunner
 
 TEMPLATE = """\
 {{ ansible_managed | comment }}
