@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +13,24 @@ from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import
 
 # Seconds that a login may take
 LOGIN_PATIENCE = 20
+
+
+@dataclass(frozen=True)
+class RoleChange:
+    """What has to be done to database roles.
+
+    ``passwords`` are the described ones by role, ``state`` is what the server said of them before, ``statements`` are
+    pairs of what an operator may read and the SQL.
+    """
+
+    passwords: Mapping[str, str]
+    state: Mapping[str, Any]
+    statements: Sequence[tuple[str, str]]
+
+    @property
+    def said(self) -> list[str]:
+        """What is done, in the operator's words."""
+        return [said for said, _sql in self.statements]
 
 
 class Database:
@@ -40,34 +59,33 @@ class Database:
         psql += ["--username", self._description["superuser"], "--dbname", self._description["name"]]
         return self._docker.compose("exec", "--no-TTY", self._description["service"], *psql, stdin=text)
 
-    def reconcile(self, passwords: Mapping[str, str], actions: list[str], *, check_mode: bool = False) -> None:
-        """Bring roles, their passwords and the owner of the database to their described state, all or none of it.
+    def compare(self, passwords: Mapping[str, str]) -> RoleChange:
+        """Return what brings roles, their passwords and the owner of the database to their described state.
 
         Parameters:
-            passwords: by role; without any, nothing is looked at.
-            actions: what is done is added here before it is done, so that a failure tells of it too.
-            check_mode: only tell.
+            passwords: by role.
 
-        Raises DockerError when the server does not answer or refuses a statement, and when a role cannot log in with
-        the password that was set; the passwords are then as before, for those that use them.
+        Raises DockerError when the server does not answer, or knows neither the database nor the superuser.
         """
-        if not passwords:
-            return
         name, superuser = self._description["name"], self._description["superuser"]
         try:
             state = json.loads(self.sql(stack_plan.roles_query(passwords, name)))
         except DockerError as error:
             raise self._explained(error, name, superuser) from error
-        statements = stack_plan.role_statements(self._description, passwords, state)
-        actions += [said for said, _sql in statements]
-        if not statements or check_mode:
-            return
-        self.sql("BEGIN;" + "".join(sql for _said, sql in statements) + "COMMIT;")
+        return RoleChange(passwords, state, stack_plan.role_statements(self._description, passwords, state))
+
+    def apply(self, change: RoleChange) -> None:
+        """Carry a change out, all or none of it.
+
+        Raises DockerError when the server refuses a statement, and when a role cannot log in with the password that
+        was set; the passwords are then as before, for those that use them.
+        """
+        self.sql("BEGIN;" + "".join(sql for _said, sql in change.statements) + "COMMIT;")
         try:
-            for role, password in passwords.items():
+            for role, password in change.passwords.items():
                 self.prove_login(role, password)
         except DockerError:
-            self.sql(stack_plan.earlier_passwords(passwords, state))
+            self.sql(stack_plan.earlier_passwords(change.passwords, change.state))
             raise
 
     def prove_login(self, role: str, password: str) -> None:

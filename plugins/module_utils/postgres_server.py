@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible_collections.fullstack.docker.plugins.module_utils import postgres_data, postgres_image
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
 
 
 class PostgresServer:
@@ -26,14 +27,12 @@ class PostgresServer:
         self._image = image
         self._leftovers: list[str] = []
 
-    def refuse_unfit(self, actions: list[str]) -> postgres_image.PostgresImage | None:
+    def refuse_unfit(self) -> tuple[list[Action], postgres_image.PostgresImage | None]:
         """Ask the image what it is, unless it serves already.
 
-        Parameters:
-            actions: what has to be done is added here.
-
         Returns:
-            The image; none where it is not on the host, as in check mode, or serves, which proves it.
+            What has to be done, and the image; none where it is not on the host, as in check mode, or serves, which
+            proves it.
 
         Raises:
             DockerError: it cannot serve from the volume; the message says which variable to set to what.
@@ -41,17 +40,17 @@ class PostgresServer:
         wanted = self._docker.image_ids([self._image]).get(self._image)
         servers = [one for one in self._docker.containers() if one.service == self._wanted["service"]]
         if any(one.serving and one.image_id == wanted for one in servers):
-            return None
+            return [], None
         volume = self._wanted["volume"]
         top = self._docker.volume_path(volume)
         layout = postgres_data.expected_layout(self._wanted["major"])
         # Of one that cannot be looked into, it is taken for granted
         seen = bool(postgres_data.read_clusters(top, layout, shifted=True)) if top else volume in self._docker.volumes()
         self._leftovers = [os.path.join(top, one) for one in postgres_data.empty_folders(top)] if top else []
-        actions += [f"remove the empty folder {one}, left by a first start that failed" for one in self._leftovers]
+        reason = "left by a first start that failed"
+        actions = [Action(Kind.REMOVE_LEFT, f"the empty folder {one}", reason) for one in self._leftovers]
         if wanted is None:
-            actions.append(f"ask {self._image} for its version, user and libc")
-            return None
+            return [*actions, Action(Kind.ASK, self._image)], None
         image = self._ask(self._image)
         # Whatever the volume says: data that this very image served from before is of its libc
         known = not seen or any(one.image_id == wanted for one in servers)
@@ -59,7 +58,7 @@ class PostgresServer:
         found = list(postgres_image.problems(image, self._wanted, holds_data=seen, libc=libc))
         if found:
             raise DockerError("\n".join(found))
-        return image
+        return actions, image
 
     def clear(self) -> None:
         """Remove the folders that a first start left which failed: another user's, and initdb wants none at all."""

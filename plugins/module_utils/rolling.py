@@ -24,6 +24,8 @@ from typing import Any
 from ansible_collections.fullstack.docker.plugins.module_utils import front_check
 from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
 from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.plan import changes
+from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action
 from ansible_collections.fullstack.docker.plugins.module_utils.release import ReleaseError
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
 
@@ -146,7 +148,7 @@ def serves(plan: Plan, before: Sequence[Container]) -> bool:
     return {plan.proxy, plan.backend, plan.front_door} <= serving
 
 
-def replaces_door(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container], user: str) -> bool:
+def replaces_door(plan: Plan | None, todo: Mapping[str, Action], before: Sequence[Container], user: str) -> bool:
     """Tell whether a front door that serves has to give way to another one.
 
     So it has to where the proxy is to run as another user: the kernel shares a port among processes of one user alone.
@@ -160,10 +162,10 @@ def replaces_door(plan: Plan | None, todo: Mapping[str, str], before: Sequence[C
     if plan is None or not serves(plan, before):
         return False
     users = {one.user for one in before if one.service == plan.proxy and one.running}
-    return todo.get(plan.front_door, "").startswith("recreate") or not users <= {user}
+    return changes.recreated(plan.front_door, todo) or not users <= {user}
 
 
-def rollable(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Container], *, door: bool) -> list[str]:
+def rollable(plan: Plan | None, todo: Mapping[str, Action], before: Sequence[Container], *, door: bool) -> list[str]:
     """Return the services that can be replaced under traffic: changed, and serving now.
 
     Parameters:
@@ -175,7 +177,7 @@ def rollable(plan: Plan | None, todo: Mapping[str, str], before: Sequence[Contai
     if plan is None or not serves(plan, before):
         return []
     services = [plan.backend] if door else [plan.backend, plan.proxy]
-    return [service for service in services if todo.get(service, "").startswith("recreate")]
+    return [service for service in services if changes.recreated(service, todo)]
 
 
 def shared(urls: Sequence[str], others: Sequence[str]) -> list[str]:

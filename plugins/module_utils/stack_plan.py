@@ -68,16 +68,6 @@ class Container:
         return self.running and self.health in (None, "healthy")
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """One service, as the project describes it; ``image_id`` is none while the image is not on the host."""
-
-    service: str
-    config_hash: str
-    image_id: str | None
-    replicas: int | None
-
-
 def tag(inputs: Sequence[Any], source: str, base_ids: Iterable[str]) -> str:
     """Return the immutable tag of an image: the same for the same source, Dockerfile, arguments and bases."""
     text = json.dumps([list(inputs), source, list(base_ids)], sort_keys=True)
@@ -123,62 +113,6 @@ def image_command(image: str, config: Mapping[str, Any]) -> str:
         return env_line(IMAGE_COMMAND, shlex.join(argv)) + "\n"
     except ModelError:
         raise ModelError(f"{image}: a line break in its ENTRYPOINT or CMD; set fastapi_backend_command") from None
-
-
-def change(wanted: Wanted, containers: Iterable[Container]) -> str | None:
-    """Return what has to be done to a service, in the operator's words, or none when it is as described."""
-    mine = [container for container in containers if container.service == wanted.service]
-    if not mine:
-        return "create"
-    if any(container.config_hash != wanted.config_hash for container in mine):
-        return "recreate: its definition, configuration or secrets changed"
-    if wanted.image_id is None or any(container.image_id != wanted.image_id for container in mine):
-        return "recreate: its image changed"
-    if not all(container.running for container in mine):
-        return "start"
-    if wanted.replicas is not None and wanted.replicas != len(mine):
-        return f"scale from {len(mine)} to {wanted.replicas}"
-    if any(container.health == "unhealthy" for container in mine):
-        return "wait for it: it is unhealthy"
-    return None
-
-
-def changes(wanted: Iterable[Wanted], containers: Sequence[Container]) -> dict[str, str]:
-    """Return what has to be done, by service, for those that are not as described."""
-    found = {one.service: change(one, containers) for one in wanted}
-    return {service: action for service, action in found.items() if action is not None}
-
-
-def is_release(todo: Mapping[str, str]) -> bool:
-    """Tell whether something of the application is replaced, rather than started or scaled as it is."""
-    return any(action.startswith(("create", "recreate")) for action in todo.values())
-
-
-def replicas_now(service: str, containers: Iterable[Container]) -> int:
-    """Return how many containers of a service there are, so that a scale set by hand is kept; at least one."""
-    return max(1, sum(container.service == service for container in containers))
-
-
-def foundations(model: Mapping[str, Any]) -> list[str]:
-    """Return the services that others wait for and that wait for nothing themselves: the databases."""
-    awaited = {
-        name
-        for service in model["services"].values()
-        for name, dependency in (service.get("depends_on") or {}).items()
-        if dependency.get("condition") == "service_healthy"
-    }
-    return sorted(name for name in awaited if not model["services"][name].get("depends_on"))
-
-
-def scalable(model: Mapping[str, Any]) -> list[str]:
-    """Return the services whose number of replicas is left to whoever scales them by hand."""
-    return [
-        name
-        for name, service in model["services"].items()
-        if not service.get("profiles")
-        and not service.get("network_mode")
-        and (service.get("deploy") or {}).get("replicas") is None
-    ]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.fullstack.docker.plugins.module_utils import rolling
+from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
 from ansible_collections.fullstack.docker.plugins.module_utils.rolling import Plan, Worker
 from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
 from tests.unit.real_ansible import REPOSITORY
@@ -37,7 +38,10 @@ def container(service: str) -> Container:
 
 
 SERVING = [container(service) for service in ("nginx", "backend", "front_door", "db")]
-CHANGED = "recreate: its image changed"
+
+
+def changed(*services: str) -> dict[str, Action]:
+    return {service: Action(Kind.RECREATE, service, "its image changed") for service in services}
 
 
 def test_workers_are_read_and_the_master_is_none() -> None:
@@ -74,20 +78,20 @@ def test_a_single_address_is_never_left_out() -> None:
 @pytest.mark.parametrize(
     ("todo", "user", "expected", "door"),
     [
-        ({"backend": CHANGED}, "101", ["backend"], False),
-        ({"nginx": CHANGED}, "101", ["nginx"], False),
-        ({"nginx": CHANGED, "backend": CHANGED}, "101", ["backend", "nginx"], False),
-        ({"backend": CHANGED, "front_door": CHANGED}, "101", ["backend"], True),
-        ({"nginx": CHANGED, "backend": CHANGED, "front_door": CHANGED}, "101", ["backend"], True),
-        ({"nginx": CHANGED, "front_door": CHANGED}, "101", [], True),
-        ({"nginx": CHANGED, "backend": CHANGED}, "102", ["backend"], True),
-        ({"backend": "scale from 1 to 3"}, "101", [], False),
-        ({"db": CHANGED}, "101", [], False),
+        (changed("backend"), "101", ["backend"], False),
+        (changed("nginx"), "101", ["nginx"], False),
+        (changed("nginx", "backend"), "101", ["backend", "nginx"], False),
+        (changed("backend", "front_door"), "101", ["backend"], True),
+        (changed("nginx", "backend", "front_door"), "101", ["backend"], True),
+        (changed("nginx", "front_door"), "101", [], True),
+        (changed("nginx", "backend"), "102", ["backend"], True),
+        ({"backend": Action(Kind.SCALE, "backend", "1 to 3")}, "101", [], False),
+        (changed("db"), "101", [], False),
         ({}, "101", [], False),
     ],
 )
 def test_backend_and_nginx_are_replaced_under_traffic(
-    todo: dict[str, str], user: str, expected: list[str], door: bool
+    todo: dict[str, Action], user: str, expected: list[str], door: bool
 ) -> None:
     assert rolling.replaces_door(PLAN, todo, SERVING, user) is door
     assert rolling.rollable(PLAN, todo, SERVING, door=door) == expected
@@ -96,13 +100,13 @@ def test_backend_and_nginx_are_replaced_under_traffic(
 @pytest.mark.parametrize("missing", ["nginx", "backend", "front_door"])
 def test_without_traffic_there_is_nothing_to_spare(missing: str) -> None:
     before = [one if one.service != missing else replace(one, status="exited") for one in SERVING]
-    assert rolling.rollable(PLAN, {"backend": CHANGED}, before, door=False) == []
-    assert not rolling.replaces_door(PLAN, {"front_door": CHANGED}, before, "101")
+    assert rolling.rollable(PLAN, changed("backend"), before, door=False) == []
+    assert not rolling.replaces_door(PLAN, changed("front_door"), before, "101")
 
 
 def test_without_a_plan_compose_does_it() -> None:
-    assert rolling.rollable(None, {"backend": CHANGED}, SERVING, door=False) == []
-    assert not rolling.replaces_door(None, {"front_door": CHANGED}, SERVING, "101")
+    assert rolling.rollable(None, changed("backend"), SERVING, door=False) == []
+    assert not rolling.replaces_door(None, changed("front_door"), SERVING, "101")
 
 
 @pytest.mark.parametrize(

@@ -13,84 +13,9 @@ from hypothesis import strategies as st
 
 from ansible_collections.fullstack.docker.plugins.module_utils import scram, stack_plan
 from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-WANTED = Wanted("backend", "hash", "sha256:image", None)
-
-
-def container(**changed: Any) -> Container:
-    facts = {
-        "id": "1",
-        "name": "app-backend-1",
-        "service": "backend",
-        "config_hash": "hash",
-        "image_id": "sha256:image",
-        "status": "running",
-        "health": "healthy",
-    }
-    return Container(**{**facts, **changed})
-
-
-@pytest.mark.parametrize(
-    ("wanted", "containers", "expected"),
-    [
-        (WANTED, [container()], None),
-        (WANTED, [container(health=None)], None),
-        (WANTED, [container(health="starting")], None),
-        (WANTED, [container(), container(id="2")], None),
-        (WANTED, [], "create"),
-        (WANTED, [container(service="db")], "create"),
-        (WANTED, [container(config_hash="other")], "recreate: its definition, configuration or secrets changed"),
-        (WANTED, [container(image_id="sha256:old")], "recreate: its image changed"),
-        (Wanted("backend", "hash", None, None), [container()], "recreate: its image changed"),
-        (WANTED, [container(status="exited")], "start"),
-        (WANTED, [container(status="restarting")], "start"),
-        (WANTED, [container(health="unhealthy")], "wait for it: it is unhealthy"),
-        (Wanted("backend", "hash", "sha256:image", 3), [container()], "scale from 1 to 3"),
-    ],
-)
-def test_a_service_gets_what_it_lacks(wanted: Wanted, containers: list[Container], expected: str | None) -> None:
-    assert stack_plan.change(wanted, containers) == expected
-
-
-def test_a_stack_as_described_is_left_alone() -> None:
-    assert stack_plan.changes([WANTED], [container()]) == {}
-
-
-def test_a_scale_set_by_hand_counts() -> None:
-    assert stack_plan.replicas_now("backend", [container(), container(id="2"), container(service="db")]) == 2
-
-
-def test_there_is_one_replica_at_first() -> None:
-    assert stack_plan.replicas_now("backend", []) == 1
-
-
-def test_only_services_without_a_number_or_a_shared_network_are_scaled_by_hand() -> None:
-    services: dict[str, Any] = {
-        "backend": {},
-        "db": {"deploy": {"replicas": 1}},
-        "nginx": {"network_mode": "service:front_door"},
-        "migrate": {"profiles": ["migrate"]},
-    }
-    assert stack_plan.scalable({"services": services}) == ["backend"]
-
-
-def test_the_databases_come_first() -> None:
-    services: dict[str, Any] = {
-        "db": {},
-        "front_door": {},
-        "backend": {"depends_on": {"db": {"condition": "service_healthy"}}},
-        "nginx": {
-            "depends_on": {
-                "backend": {"condition": "service_healthy"},
-                "front_door": {"condition": "service_started"},
-            }
-        },
-    }
-    assert stack_plan.foundations({"services": services}) == ["db"]
 
 
 @pytest.mark.parametrize(
