@@ -126,7 +126,9 @@ class Rollout:
             raise
 
     def trouble(self) -> list[str]:
-        """Ask through the front door as it is described now; return what is wrong with the answers."""
+        """Ask through the front door, if there is one, as it is described now; return what is wrong there."""
+        if not self._run.parameters["rolling"]:
+            return []
         plan = rolling.Plan.read(self._files.last_parameters()["rolling"])
         try:
             rolling.DockerWorld(self._docker, plan, self._timeout).verify()
