@@ -191,12 +191,12 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import stack_lock
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.deploy import Deployment
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
-from ansible_collections.fullstack.docker.plugins.module_utils.ledger import LedgerError
-from ansible_collections.fullstack.docker.plugins.module_utils.release import ReleaseError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.state import lock as stack_lock
+from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import ReleaseError
+from ansible_collections.fullstack.docker.plugins.module_utils.state.ledger import LedgerError
 
 # Seconds that the healer is waited for
 HEALER_PATIENCE = 60

@@ -80,7 +80,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.environment import Environment
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
 
 
 def main() -> None:

@@ -52,15 +52,16 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import firewall, stack_status
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
-from ansible_collections.fullstack.docker.plugins.module_utils.host_state import (
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.host import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils.host import status as stack_status
+from ansible_collections.fullstack.docker.plugins.module_utils.host.state import (
     HostState,
     firewall_enabled,
     read,
     rules_in_force,
 )
-from ansible_collections.fullstack.docker.plugins.module_utils.host_state import containers as all_containers
+from ansible_collections.fullstack.docker.plugins.module_utils.host.state import containers as all_containers
 
 # Seconds that a published port gets to answer
 PATIENCE = 5

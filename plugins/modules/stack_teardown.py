@@ -81,14 +81,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import (
-    firewall,
-    host_share,
-    stack_lock,
-    teardown,
-)
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
-from ansible_collections.fullstack.docker.plugins.module_utils.host_state import (
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.host import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils.host import share as host_share
+from ansible_collections.fullstack.docker.plugins.module_utils.host.state import (
     Defaults,
     HostError,
     HostState,
@@ -98,6 +94,8 @@ from ansible_collections.fullstack.docker.plugins.module_utils.host_state import
     read,
     validate,
 )
+from ansible_collections.fullstack.docker.plugins.module_utils.project import teardown
+from ansible_collections.fullstack.docker.plugins.module_utils.state import lock as stack_lock
 
 UNITS = Path("/etc/systemd/system")
 # Seconds that the healer is waited for

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import Container
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
-from ansible_collections.fullstack.docker.plugins.module_utils.postgres_server import PostgresServer
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres.database import Database
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres.server import PostgresServer
 
 
 class Data:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils import cause, ledger, standing, strays
+from ansible_collections.fullstack.docker.plugins.module_utils.deployment import standing
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.data import Data
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.files import Files
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.history import History
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.images import Images
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.rollout import Rollout
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker import strays
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import Container
 from ansible_collections.fullstack.docker.plugins.module_utils.plan import changes
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container, redact
+from ansible_collections.fullstack.docker.plugins.module_utils.report import cause
+from ansible_collections.fullstack.docker.plugins.module_utils.report.redact import redact
+from ansible_collections.fullstack.docker.plugins.module_utils.state import ledger
 
 
 class Deployment:

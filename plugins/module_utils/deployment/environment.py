@@ -6,13 +6,13 @@ import os
 import time
 from functools import partial
 
-from ansible_collections.fullstack.docker.plugins.module_utils import strays
-from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import INPUTS_LABEL, digest
-from ansible_collections.fullstack.docker.plugins.module_utils.database import Database
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
+from ansible_collections.fullstack.docker.plugins.module_utils.docker import strays
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import Container
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
-from ansible_collections.fullstack.docker.plugins.module_utils.postgres_server import PostgresServer
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres.database import Database
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres.server import PostgresServer
+from ansible_collections.fullstack.docker.plugins.module_utils.project.model import INPUTS_LABEL, digest
 
 
 def started(before: list[Container], after: list[Container]) -> list[Action]:

@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils import durable_file, stack_plan
-from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.images import image_command
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
-from ansible_collections.fullstack.docker.plugins.module_utils.release import ReleaseError
+from ansible_collections.fullstack.docker.plugins.module_utils.project.model import ModelError
+from ansible_collections.fullstack.docker.plugins.module_utils.state import durable_file
+from ansible_collections.fullstack.docker.plugins.module_utils.state.description import Description
+from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import ReleaseError
 
 # What a rollback has to know of the stack, below the project's folder
 DESCRIPTION = "infra/stack.json"
@@ -79,7 +80,7 @@ class Files:
             if config is None:  # in check mode it is not built yet
                 continue
             try:
-                wanted[self._run.directory / file] = stack_plan.image_command(image, config)
+                wanted[self._run.directory / file] = image_command(image, config)
             except ModelError as error:
                 raise DockerError(str(error)) from error
         return wanted

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils import cause as causes
-from ansible_collections.fullstack.docker.plugins.module_utils import ledger
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import Container
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
+from ansible_collections.fullstack.docker.plugins.module_utils.report import cause as causes
+from ansible_collections.fullstack.docker.plugins.module_utils.state import ledger
 
 # Characters that the ledger keeps of why a release failed: the cause, and the last ones of the log
 CAUSE_LENGTH = 4000

@@ -7,10 +7,11 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils import image_cleanup, source_tree, stack_plan
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker import image_cleanup, images
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerError
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
+from ansible_collections.fullstack.docker.plugins.module_utils.project import source_tree
 
 CURRENT = "current"
 
@@ -58,7 +59,7 @@ class Images:
         for build in self.builds:
             source = self._run.parameters["sources"].get(build["source"], "")
             ids = [there.get(base, base) for base in build["bases"]]
-            self.tags[build["service"]] = stack_plan.tag(build["inputs"], source, ids)
+            self.tags[build["service"]] = images.tag(build["inputs"], source, ids)
         names = {build["service"]: self.released(build) for build in self.builds}
         opened = {build["service"] for build in self.builds if self._open_checkout(build)}
         known = self._docker.image_ids(names.values())

@@ -6,14 +6,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils import cause, release, rolling
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.files import Files
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.images import Images
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import Container
 from ansible_collections.fullstack.docker.plugins.module_utils.plan import changes
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
+from ansible_collections.fullstack.docker.plugins.module_utils.report import cause
+from ansible_collections.fullstack.docker.plugins.module_utils.rollout import release, rolling
+from ansible_collections.fullstack.docker.plugins.module_utils.state import journal
 
 
 class Rollout:
@@ -24,7 +26,7 @@ class Rollout:
         self._docker = run.docker
         self._files = files
         self._images = images
-        self._journal = release.JournalFile(run.directory)
+        self._journal = journal.JournalFile(run.directory)
         # What has served before is not watched again: there is nothing new to see, and somebody waits for it
         self.served_before = False
 
@@ -132,7 +134,7 @@ class Rollout:
         plan = rolling.Plan.read(self._files.last_parameters()["rolling"])
         try:
             rolling.DockerWorld(self._docker, plan, self._timeout).verify()
-        except release.ReleaseError as error:
+        except journal.ReleaseError as error:
             return [error.what]
         return []
 

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action
-from ansible_collections.fullstack.docker.plugins.module_utils.release import ReleaseError
+from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import ReleaseError
 
 
 class Run:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import Container
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
 
 
 @dataclass(frozen=True)

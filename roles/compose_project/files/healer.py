@@ -28,8 +28,11 @@ from typing import Any
 # The collection's own modules lie beside this file
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ansible_collections.fullstack.docker.plugins.module_utils import description, release, rolling, stack_lock
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.rollout import release, rolling
+from ansible_collections.fullstack.docker.plugins.module_utils.state import description
+from ansible_collections.fullstack.docker.plugins.module_utils.state import lock as stack_lock
+from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import JournalFile, ReleaseError
 
 SERVICE = "com.docker.compose.service"
 PROJECT = "com.docker.compose.project"
@@ -185,7 +188,7 @@ def untimed(_name: str) -> Iterator[None]:
 
 def recover(project: str, directory: Path, command: str) -> bool:
     """Undo or finish a deployment that was interrupted, so that one release serves; tell whether none is left."""
-    journal = release.JournalFile(directory)
+    journal = JournalFile(directory)
     lock = stack_lock.StackLock(directory, stack_lock.HEALER, stack_lock.HEALER)
     files = description.Description(directory)
     done = ""
@@ -206,7 +209,7 @@ def recover(project: str, directory: Path, command: str) -> bool:
                 done = "put back the files of the release that serves"
     except stack_lock.LockError:
         return True  # a deployment has begun, and does it itself
-    except (release.ReleaseError, DockerError, OSError, ValueError, KeyError, TypeError) as error:
+    except (ReleaseError, DockerError, OSError, ValueError, KeyError, TypeError) as error:
         notify(command, f"an interrupted release could not be put right: {error}")
         return False
     if done:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ansible_collections.fullstack.docker.plugins.action import source_tree as action
-from ansible_collections.fullstack.docker.plugins.module_utils import source_tree as tree
+from ansible_collections.fullstack.docker.plugins.module_utils.project import source_tree as tree
 from ansible_collections.fullstack.docker.plugins.modules import file_tree, source_tree, stack_lock
 from tests.unit.real_ansible import run_module
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 import tomllib
 
-from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import INPUTS_LABEL, build
-from ansible_collections.fullstack.docker.plugins.module_utils.preflight import Host, Request
+from ansible_collections.fullstack.docker.plugins.module_utils.host.preflight import Host, Request
+from ansible_collections.fullstack.docker.plugins.module_utils.project.model import INPUTS_LABEL, build
 from ansible_collections.fullstack.docker.plugins.plugin_utils import development
 from tests.unit.real_ansible import REPOSITORY
 

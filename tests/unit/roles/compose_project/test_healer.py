@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.fullstack.docker.plugins.module_utils import stack_lock
-from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
+from ansible_collections.fullstack.docker.plugins.module_utils.state import lock as stack_lock
+from ansible_collections.fullstack.docker.plugins.module_utils.state.description import Description
 from tests.unit.real_ansible import REPOSITORY
 
 PATH = REPOSITORY / "roles/compose_project/files/healer.py"

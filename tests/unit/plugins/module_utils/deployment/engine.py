@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import (
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import (
     HASH_LABEL,
     PROJECT_LABEL,
     SERVICE_LABEL,

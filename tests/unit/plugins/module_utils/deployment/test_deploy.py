@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.fullstack.docker.plugins.module_utils import ledger
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.deploy import Deployment
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerError
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import tag
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.images import tag
+from ansible_collections.fullstack.docker.plugins.module_utils.state import ledger
 from tests.unit.plugins.module_utils.deployment.engine import Engine
 
 MODEL: dict[str, Any] = {

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import Container
 from ansible_collections.fullstack.docker.plugins.module_utils.plan import changes
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.changes import Wanted
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_plan import Container
 
 WANTED = Wanted("backend", "hash", "sha256:image", None)
 
