@@ -193,9 +193,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.deploy import Deployment
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
-from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli
+from ansible_collections.fullstack.docker.plugins.module_utils.report.cause import StepError
 from ansible_collections.fullstack.docker.plugins.module_utils.state import lock as stack_lock
-from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import ReleaseError
 from ansible_collections.fullstack.docker.plugins.module_utils.state.ledger import LedgerError
 
 # Seconds that the healer is waited for
@@ -235,7 +235,7 @@ def carry_out(module: AnsibleModule, deployment: Deployment) -> None:
             deployment.deploy()
         else:
             deployment.roll_back(**module.params["rollback"])
-    except (DockerError, ReleaseError) as error:
+    except StepError as error:
         failure, serves = deployment.fail(error)
         said = "\n".join([failure.cause(), serves, failure.log()]).strip()
         where = ": ".join(["it failed in the step", *failure.steps])

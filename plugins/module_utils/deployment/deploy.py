@@ -13,13 +13,12 @@ from ansible_collections.fullstack.docker.plugins.module_utils.deployment.images
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.rollout import Rollout
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
 from ansible_collections.fullstack.docker.plugins.module_utils.docker import strays
-from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerError
 from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import Container
 from ansible_collections.fullstack.docker.plugins.module_utils.plan import changes
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
 from ansible_collections.fullstack.docker.plugins.module_utils.report import cause
 from ansible_collections.fullstack.docker.plugins.module_utils.report.redact import redact
-from ansible_collections.fullstack.docker.plugins.module_utils.state import ledger
+from ansible_collections.fullstack.docker.plugins.module_utils.state import ledger, stack
 
 
 class Deployment:
@@ -76,7 +75,7 @@ class Deployment:
             release: its id; empty for the one before the release in use.
             schema: what becomes of a schema of another revision: ``keep``, ``downgrade``, or empty to refuse.
         """
-        self.run.parameters |= self._files.last_parameters()
+        self.run.parameters |= stack.read(self.run.directory)
         self._rollout.served_before = True
         entries = self._history.read()
         model = self._docker.model()
@@ -115,7 +114,7 @@ class Deployment:
         try:
             self._tidy()
             return told, self._standing()
-        except DockerError as error:
+        except cause.StepError as error:
             return told, f"What serves is not known: {error.cause()}"
 
     def refuse(self) -> None:

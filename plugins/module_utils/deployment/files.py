@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +12,10 @@ from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import
 from ansible_collections.fullstack.docker.plugins.module_utils.docker.images import image_command
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
 from ansible_collections.fullstack.docker.plugins.module_utils.project.model import ModelError
-from ansible_collections.fullstack.docker.plugins.module_utils.state import durable_file
+from ansible_collections.fullstack.docker.plugins.module_utils.report.cause import StepError
+from ansible_collections.fullstack.docker.plugins.module_utils.state import durable_file, stack
 from ansible_collections.fullstack.docker.plugins.module_utils.state.description import Description
-from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import ReleaseError
 
-# What a rollback has to know of the stack, below the project's folder
-DESCRIPTION = "infra/stack.json"
 SECRETS = "secrets"
 
 
@@ -29,19 +26,10 @@ class Files:
         self._run = run
         self.description = Description(run.directory)
 
-    def last_parameters(self) -> dict[str, Any]:
-        """Return the parameters that the last deployment left for who comes without the inventory."""
-        path = self._run.directory / DESCRIPTION
-        try:
-            found: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, ValueError) as error:
-            raise DockerError(f"{path} cannot be read ({error}); nothing was touched. Run site.yml once") from None
-        return found
-
     def rolling_before(self) -> dict[str, Any] | None:
         """Return how the front that serves is rolled, as its deployment said; none where nothing tells."""
         try:
-            found: dict[str, Any] = json.loads(self.description.text(DESCRIPTION))["rolling"]
+            found: dict[str, Any] = stack.parse(self.description.text(stack.FILE))["rolling"]
         except (ValueError, KeyError, TypeError):
             return None
         return found
@@ -68,7 +56,7 @@ class Files:
         self._run.do([Action(Kind.WRITE, str(path)) for path in changed], lambda: put(wanted))
         try:
             yield
-        except (DockerError, ReleaseError):
+        except StepError:
             self._run.perform(lambda: put(before))
             raise
 

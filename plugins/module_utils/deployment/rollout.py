@@ -15,7 +15,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.plan import chang
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action, Kind
 from ansible_collections.fullstack.docker.plugins.module_utils.report import cause
 from ansible_collections.fullstack.docker.plugins.module_utils.rollout import release, rolling
-from ansible_collections.fullstack.docker.plugins.module_utils.state import journal
+from ansible_collections.fullstack.docker.plugins.module_utils.state import journal, stack
 
 
 class Rollout:
@@ -131,7 +131,7 @@ class Rollout:
         """Ask through the front door, if there is one, as it is described now; return what is wrong there."""
         if not self._run.parameters["rolling"]:
             return []
-        plan = rolling.Plan.read(self._files.last_parameters()["rolling"])
+        plan = rolling.Plan.read(stack.read(self._run.directory)["rolling"])
         try:
             rolling.DockerWorld(self._docker, plan, self._timeout).verify()
         except journal.ReleaseError as error:

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli
 from ansible_collections.fullstack.docker.plugins.module_utils.plan.actions import Action
-from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import ReleaseError
+from ansible_collections.fullstack.docker.plugins.module_utils.report.cause import StepError
 
 
 class Run:
@@ -74,7 +74,7 @@ class Run:
         self._announce(name)
         try:
             yield
-        except (DockerError, ReleaseError) as error:
+        except StepError as error:
             raise error.within(name) from error
         finally:
             # A release that replaces both tries both in the same step

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.fullstack.docker.plugins.module_utils.state import stack
+
 Tree = dict[str, Any]
 
 PART_KEYS = frozenset(
@@ -312,6 +314,7 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         "image_commands": image_commands,
         "notices": notices,
         "description": {
+            "version": stack.VERSION,
             "builds": [{key: one[key] for key in ("service", "image") if key in one} for one in builds],
             "image_commands": image_commands,
             "services": sorted(services),

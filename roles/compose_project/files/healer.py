@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
 from ansible_collections.fullstack.docker.plugins.module_utils.rollout import release, rolling
-from ansible_collections.fullstack.docker.plugins.module_utils.state import description
+from ansible_collections.fullstack.docker.plugins.module_utils.state import description, stack
 from ansible_collections.fullstack.docker.plugins.module_utils.state import lock as stack_lock
 from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import JournalFile, ReleaseError
 
@@ -199,9 +199,9 @@ def recover(project: str, directory: Path, command: str) -> bool:
             return True
         with lock.held(release=True):
             if journal.path.exists():
-                stack = json.loads((directory / "infra/stack.json").read_text())
-                plan = rolling.Plan.read(stack["rolling"])
-                world = rolling.DockerWorld(DockerCli(Runner(), project, str(directory)), plan, stack["timeout"])
+                known = stack.read(directory)
+                plan = rolling.Plan.read(known["rolling"])
+                world = rolling.DockerWorld(DockerCli(Runner(), project, str(directory)), plan, known["timeout"])
                 done = release.Release(world, journal, untimed).recover()
                 if done == release.FINISHED:
                     files.keep(plan.upstream)
@@ -209,7 +209,7 @@ def recover(project: str, directory: Path, command: str) -> bool:
                 done = "put back the files of the release that serves"
     except stack_lock.LockError:
         return True  # a deployment has begun, and does it itself
-    except (ReleaseError, DockerError, OSError, ValueError, KeyError, TypeError) as error:
+    except (ReleaseError, DockerError, stack.StackError, OSError, ValueError, KeyError, TypeError) as error:
         notify(command, f"an interrupted release could not be put right: {error}")
         return False
     if done:

@@ -14,7 +14,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run im
 from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerError
 from ansible_collections.fullstack.docker.plugins.module_utils.docker.images import tag
 from ansible_collections.fullstack.docker.plugins.module_utils.state import ledger
-from tests.unit.plugins.module_utils.deployment.engine import Engine
+from tests.unit.plugins.module_utils.engine import Engine
 
 MODEL: dict[str, Any] = {
     "services": {
@@ -169,7 +169,7 @@ def test_containers_that_never_ran_are_removed(tmp_path: Path) -> None:
     engine = bare()
     deploy(engine, tmp_path)
     engine.add("backend", "shop-backend:current", Status="created")
-    assert deploy(engine, tmp_path) == ["remove shop-backend-2, which never ran"]
+    assert deploy(engine, tmp_path) == [f"remove shop-backend-{engine.made}, which never ran"]
     assert len(engine.containers) == 2
 
 

@@ -30,8 +30,12 @@ class Engine:
     containers: list[dict[str, Any]] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
     """What Compose says of services as described."""
+    tops: dict[str, str] = field(default_factory=dict)
+    """What runs in containers, by their ids."""
     failing: str = ""
     """A word of the command that fails."""
+    made: int = 0
+    """Containers that there were so far."""
     done: list[str] = field(default_factory=list)
     """Commands that change something, in short."""
 
@@ -73,7 +77,8 @@ class Engine:
 
     def add(self, service: str, image: str, **state: Any) -> None:
         """Let a container of a service run."""
-        number = sum(one["Config"]["Labels"][SERVICE_LABEL] == service for one in self.containers) + 1
+        self.made += 1
+        number = self.made
         labels = {PROJECT_LABEL: PROJECT, SERVICE_LABEL: service, HASH_LABEL: self.hashes[service]}
         self.containers.append(
             {
@@ -81,7 +86,8 @@ class Engine:
                 "Name": f"/{PROJECT}-{service}-{number}",
                 "Image": self.images.get(image, image),
                 "Config": {"Labels": labels, "Image": image},
-                "State": {"Status": "running", "Health": {"Status": "healthy"}, **state},
+                "State": {"Status": "running", "Running": True, "Pid": 0, "Health": {"Status": "healthy"}, **state},
+                "NetworkSettings": {"Networks": {f"{PROJECT}_backend": {"IPAddress": f"10.0.0.{number}"}}},
             }
         )
 
@@ -138,9 +144,29 @@ class Engine:
     def _run(self, _words: list[str], _args: list[str]) -> str:
         return ""
 
-    def _up(self, words: list[str], _args: list[str]) -> str:
+    def _up(self, words: list[str], args: list[str]) -> str:
+        scales = dict(word.removeprefix("--scale=").split("=") for word in args if word.startswith("--scale="))
         wanted = words or [name for name, one in self.model["services"].items() if not one.get("profiles")]
         for service in wanted:
-            self.containers = [one for one in self.containers if one["Config"]["Labels"][SERVICE_LABEL] != service]
-            self.add(service, self.model["services"][service]["image"])
+            there = [one for one in self.containers if one["Config"]["Labels"][SERVICE_LABEL] == service]
+            if "--no-recreate" not in args:
+                self.containers = [one for one in self.containers if one not in there]
+                there = []
+            for _missing in range(int(scales.get(service, 1)) - len(there)):
+                self.add(service, self.model["services"][service]["image"])
+        return ""
+
+    def _top(self, words: list[str], _args: list[str]) -> str:
+        return self.tops.get(words[0], "PID COMMAND\n")
+
+    def _exec(self, _words: list[str], _args: list[str]) -> str:
+        return ""
+
+    def _stop(self, words: list[str], _args: list[str]) -> str:
+        for one in self.containers:
+            if one["Id"] in words:
+                one["State"]["Status"] = "exited"
+        return ""
+
+    def _kill(self, _words: list[str], _args: list[str]) -> str:
         return ""
