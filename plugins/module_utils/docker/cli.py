@@ -152,7 +152,7 @@ class DockerCli:
 
     def inspected(self) -> list[dict[str, Any]]:
         """Return what the engine knows of the project's containers, those of one-off commands left out."""
-        labels = [f"label={PROJECT_LABEL}={self.project}", "label=com.docker.compose.oneoff=False"]
+        labels = [f"label={PROJECT_LABEL}={self.project}", f"label={ONEOFF_LABEL}=False"]
         filters = [part for label in labels for part in ("--filter", label)]
         ids = self.run(["ps", "--all", "--quiet", "--no-trunc", *filters]).split()
         return self._inspect("container", ids)

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ansible_collections.fullstack.docker.plugins.module_utils.host import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils.host import firewall, limits
 from ansible_collections.fullstack.docker.plugins.module_utils.host import share as host_share
 from ansible_collections.fullstack.docker.plugins.module_utils.host.firewall import Opening
 from ansible_collections.fullstack.docker.plugins.module_utils.host.share import Share
 from ansible_collections.fullstack.docker.plugins.module_utils.report.text_table import aligned
 
 MEBIBYTE = 2**20
-MEMORY_LIMIT_PERCENT = 90
-DISK_LIMIT_PERCENT = 90
-CERTIFICATE_DAYS = 14
 COLUMNS = ("service", "state", "replicas", "release", "up", "memory")
 ONE_SHOT_PROFILE = "profiles"
 
@@ -145,7 +142,7 @@ def container_problems(services: Mapping[str, int | None], containers: Sequence[
         elif replicas and len(mine) < replicas:
             found.append(f"{service} has {len(mine)} of {replicas} replicas; run site.yml")
         for container in mine:
-            if percent(container.memory, container.memory_limit) >= MEMORY_LIMIT_PERCENT:
+            if percent(container.memory, container.memory_limit) >= limits.MEMORY_PERCENT:
                 share = percent(container.memory, container.memory_limit)
                 found.append(f"{service} uses {share} % of its memory limit; raise the limit or find the leak")
     return found
@@ -154,9 +151,9 @@ def container_problems(services: Mapping[str, int | None], containers: Sequence[
 def host_problems(disk_used: int, disk_total: int, certificate_end: datetime | None, now: datetime) -> list[str]:
     """Return what is wrong beside the containers. Sizes in bytes."""
     found = []
-    if percent(disk_used, disk_total) >= DISK_LIMIT_PERCENT:
+    if percent(disk_used, disk_total) >= limits.DISK_PERCENT:
         found.append(f"the disk is {percent(disk_used, disk_total)} % full; run playbooks/cleanup.yml")
-    if certificate_end is not None and (certificate_end - now).days < CERTIFICATE_DAYS:
+    if certificate_end is not None and (certificate_end - now).days < limits.CERTIFICATE_DAYS:
         found.append(f"the certificate ends on {certificate_end:%Y-%m-%d}; replace it")
     return found
 

@@ -54,7 +54,7 @@ def test_nginx_is_put_back_only_where_it_lost_its_front_door(container: Any, los
 
 def test_only_services_that_compose_knows_are_scaled() -> None:
     services = ["backend", "backend", "mailer", "mailer", "db", "", ""]
-    containers = [{"Config": {"Labels": {healer.SERVICE: name} if name else {}}} for name in services]
+    containers = [{"Config": {"Labels": {healer.SERVICE_LABEL: name} if name else {}}} for name in services]
     assert healer.crowds(containers, ["backend", "db"]) == {"backend": 2}
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.fullstack.docker.plugins.module_utils.project import teardown
+from ansible_collections.fullstack.docker.plugins.module_utils.deployment import teardown
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import FOLDER_LABEL
 
 
 @pytest.mark.parametrize(
@@ -72,5 +73,5 @@ def test_volumes_of_others_stay() -> None:
     ("folders", "found"), [([], []), (["/opt/app/", ""], []), (["/opt/app", "/srv/app"], ["/srv/app"])]
 )
 def test_containers_from_another_folder_are_found(folders: list[str], found: list[str]) -> None:
-    containers = [{"Config": {"Labels": {teardown.FOLDER_LABEL: folder}}} for folder in folders]
+    containers = [{"Config": {"Labels": {FOLDER_LABEL: folder}}} for folder in folders]
     assert teardown.elsewhere(containers, "/opt/app") == found

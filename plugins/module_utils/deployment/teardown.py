@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-PROJECT_LABEL = "com.docker.compose.project"
-FOLDER_LABEL = "com.docker.compose.project.working_dir"
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import FOLDER_LABEL
+
 # What deployments put into a project's folder; anything else there is somebody's own, such as a dump
 OWN = frozenset(
     {".described", ".env", ".lock", ".release", "backend", "compose.yml", "frontend", "infra", "releases.json"}
