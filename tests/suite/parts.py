@@ -163,6 +163,7 @@ SCENARIOS: dict[str, dict[str, int]] = {
     "documentation": {"budget": 180},
     "neighbours": {"budget": 200, "soak": 600},
     "own_app": {"budget": 180},
+    "upgrade": {"budget": 150},
 }
 NEEDS_BROWSER = {"default", "development"}
 # Whose tests look at what pnpm installs
