@@ -13,11 +13,11 @@ setup: ## Make .venv from the lock, and the link to the collection; nothing that
 
 .PHONY: demo
 demo: setup ## Deploy the example to a throwaway host on this machine: http://localhost:8420
-	@$(PYTHON) tests/demo up
+	@tests/demo up
 
 .PHONY: demo-down
 demo-down: ## Remove the throwaway host
-	@python3 tests/demo down
+	@tests/demo down
 
 .PHONY: dev
 dev: setup ## Bring up the development environment of the example here: http://localhost:8420
@@ -25,27 +25,27 @@ dev: setup ## Bring up the development environment of the example here: http://l
 
 .PHONY: test
 test: setup ## Run everything: linters, unit tests, the application's tests, Molecule scenarios (half an hour)
-	@$(PYTHON) tests/run
+	@tests/run
 
 .PHONY: test-full
 test-full: setup ## The same with thousands of examples and long soaks; SHARD=soak-release for one piece of it
-	@$(PYTHON) tests/run --full $(SHARD)
+	@tests/run --full $(SHARD)
 
 .PHONY: bench
 bench: setup ## Measure what is promised: tables, JSON below bench/out/, docs/figures.md; ONLY=runs for one, FULL=1
-	@PYTHONPATH=tests:tests/ground:molecule $(PYTHON) -m bench $(ONLY) $(if $(FULL),--releases 50)
+	@$(PYTHON) -m tests.bench $(ONLY) $(if $(FULL),--releases 50)
 
 .PHONY: lint
 lint: setup ## Run the linters and type checkers
-	@$(PYTHON) tests/run lint
+	@tests/run lint
 
 .PHONY: unit
 unit: setup ## Run the unit tests of the collection
-	@$(PYTHON) tests/run unit
+	@tests/run unit
 
 .PHONY: app
 app: setup ## Run the application's own tests
-	@$(PYTHON) tests/run app
+	@tests/run app
 
 .PHONY: docs
 docs: setup ## Write docs/variables.md from the argument specs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from development.developer import PORTS, REPORT, Machine, open_page, tunnel
+from tests.scenario.developer import PORTS, REPORT, Machine, open_page, tunnel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import expect
 
-from development.developer import open_page, p95
-from shared.stack import eventually
+from tests.scenario.developer import open_page, p95
+from tests.scenario.stack import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from playwright.sync_api import Browser, Page
 
-    from development.developer import Machine
+    from tests.scenario.developer import Machine
 
 COMPONENT = "frontend/src/App.tsx"
 STYLES = "frontend/src/style.css"

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from development.developer import FOLDER
-from shared.stack import eventually
+from tests.scenario.developer import FOLDER
+from tests.scenario.stack import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from development.developer import Machine
-    from shared.stack import Site
+    from tests.scenario.developer import Machine
+    from tests.scenario.stack import Site
 
 SERVICES = {"nginx", "backend", "frontend", "db", "redis"}
 COMPOSE = "docker compose -f dev.compose.yml"

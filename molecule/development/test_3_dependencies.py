@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.stack import PROJECT
+from tests.scenario.stack import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from development.developer import Machine
-    from shared.stack import Site
+    from tests.scenario.developer import Machine
+    from tests.scenario.stack import Site
 
 ADDED = "humanize"
 

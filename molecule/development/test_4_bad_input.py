@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from development.developer import HOST, SSH
+from tests.scenario.developer import HOST, SSH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from development.developer import Machine
-    from shared.stack import Run, Site
+    from tests.scenario.developer import Machine
+    from tests.scenario.stack import Run, Site
 
 PLAY = "playbooks/dev.yml"
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from development.developer import tunnel
-from shared.stack import PROJECT
+from tests.scenario.developer import tunnel
+from tests.scenario.stack import PROJECT
 
 if TYPE_CHECKING:
-    from development.developer import Machine
-    from shared.stack import Site
+    from tests.scenario.developer import Machine
+    from tests.scenario.stack import Site
 
 PORT = 8080
 PRODUCTION: dict[str, Any] = {

@@ -7,23 +7,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.scenario.docker_repository import Fingerprint
 
 if TYPE_CHECKING:
     from testinfra.host import Host
 
+    from tests.scenario.docker_repository import Play, Preflight
+
 COMMANDS = Path(sys.executable).parent
 SCENARIO = Path(os.environ["MOLECULE_SCENARIO_DIRECTORY"])
 ENVIRONMENT = {**os.environ, "ANSIBLE_FORCE_COLOR": "false", "ANSIBLE_NOCOLOR": "true"}
-
-
-class Play(Protocol):
-    """Runs the role with other variables and returns what Ansible said."""
-
-    def __call__(self, *, fails: bool = False, inventory: str = "", **variables: Any) -> str:
-        """Run it; `fails` is what is expected."""
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +39,6 @@ def play() -> Play:
         return done.stdout + done.stderr
 
     return run
-
-
-class Preflight(Protocol):
-    """Runs the preflight module on the host and returns its result."""
-
-    def __call__(self, **arguments: Any) -> dict[str, Any]:
-        """Run it with these arguments."""
 
 
 @pytest.fixture(scope="session")
@@ -82,20 +72,3 @@ def preflight() -> Preflight:
 def fingerprint(host: Host) -> Fingerprint:
     """Return a function that sums up all that a deployment could change on the host."""
     return Fingerprint(host)
-
-
-class Fingerprint:
-    """Files with size, owner, mode and time of change; containers; the engine's process."""
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-
-    def __call__(self) -> str:
-        """Read it."""
-        # Logging in and running containers write below these, whatever is done then
-        spared = " -o ".join(f"-path {path}" for path in ("/root/.ansible", "/run", "/var/lib/containerd", "/var/log"))
-        answer = self.host.check_output(
-            f"find / -xdev \\( {spared} \\) -prune -o ! -path /tmp -printf '%p %y %s %U %G %m %C@\\n' | sort; "
-            "docker ps --all --no-trunc --format '{{.ID}} {{.State}}'; cat /run/docker.pid"
-        )
-        return str(answer)

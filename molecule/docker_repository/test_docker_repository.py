@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import ground
+from tests.ground import ground
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testinfra.host import Host
 
-    from docker_repository.conftest import Fingerprint, Play, Preflight
+    from tests.scenario.docker_repository import Fingerprint, Play, Preflight
 
 JOURNALD = {"insecure-registries": ["registry.lan:5000"], "log-driver": "journald"}
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from documentation.commands import Command, documented
-from documentation.newcomer import ELSEWHERE, INSTALLED, INSTEAD, TYPED, Newcomer
-from shared.stack import PROJECT, eventually
+from tests.scenario.commands import Command, documented
+from tests.scenario.newcomer import ELSEWHERE, INSTALLED, INSTEAD, TYPED, Newcomer
+from tests.scenario.stack import PROJECT, eventually
 
 if TYPE_CHECKING:
     from testinfra.host import Host
 
-    from shared.stack import Web
+    from tests.scenario.stack import Web
 
 FAREWELL = "Take it away"
 """Section that leaves nothing behind."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from neighbours.shop import Ports, Shop
-from shared.stack import Compose, Site, Web
+from tests.scenario.neighbours import Ports, Shop
+from tests.scenario.stack import Compose, Site, Web
 
 if TYPE_CHECKING:
     from testinfra.host import Host

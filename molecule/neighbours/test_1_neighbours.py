@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from neighbours.shop import RELEASE, RULES, SHARES, STATUS, TEARDOWN, Ports, Shop, undisturbed
-from shared.stack import Run, eventually
+from tests.scenario.neighbours import RELEASE, RULES, SHARES, STATUS, TEARDOWN, Ports, Shop, undisturbed
+from tests.scenario.stack import Run, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testinfra.host import Host
 
-    from shared.stack import Compose, Site, Web
+    from tests.scenario.stack import Compose, Site, Web
 
 
 def forget_shares(host: Host) -> None:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from neighbours.shop import RELEASE, STATUS, TEARDOWN, Ports, Shop, undisturbed
-from shared.stack import eventually
+from tests.scenario.neighbours import RELEASE, STATUS, TEARDOWN, Ports, Shop, undisturbed
+from tests.scenario.stack import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from testinfra.host import Host
 
-    from shared.stack import Compose, Site, Web
+    from tests.scenario.stack import Compose, Site, Web
 
 pytestmark = pytest.mark.soak
 PORT = 8425

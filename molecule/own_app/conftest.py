@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from own_app.shop import Shop
-from shared.stack import Compose
+from tests.scenario.own_app import Shop
+from tests.scenario.stack import Compose
 
 if TYPE_CHECKING:
     from testinfra.host import Host

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from own_app.certificates import issue
-from own_app.shop import ADDRESS
-from shared.stack import eventually
+from tests.scenario.certificates import issue
+from tests.scenario.own_app import ADDRESS
+from tests.scenario.stack import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testinfra.host import Host
 
-    from own_app.shop import Shop
-    from shared.stack import Compose, Run, Site
+    from tests.scenario.own_app import Shop
+    from tests.scenario.stack import Compose, Run, Site
 
 GREETING = """it's "5" o'clock, $HOME is ${HOME} # no comment"""
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from own_app.shop import BANNER, COMMAND, OWN_DOCKERFILE
-from shared.stack import eventually
+from tests.scenario.own_app import BANNER, COMMAND, OWN_DOCKERFILE
+from tests.scenario.stack import eventually
 
 if TYPE_CHECKING:
     from testinfra.host import Host
 
-    from own_app.shop import Shop
-    from shared.stack import Compose, Site
+    from tests.scenario.own_app import Shop
+    from tests.scenario.stack import Compose, Site
 
 
 @pytest.fixture(scope="module", autouse=True)

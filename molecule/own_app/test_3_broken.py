@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from own_app.shop import COMMAND, OWN_DOCKERFILE
+from tests.scenario.own_app import COMMAND, OWN_DOCKERFILE
 
 if TYPE_CHECKING:
     from testinfra.host import Host
 
-    from own_app.shop import Shop
-    from shared.stack import Compose, Run, Site
+    from tests.scenario.own_app import Shop
+    from tests.scenario.stack import Compose, Run, Site
 
 BROKEN = OWN_DOCKERFILE | {"fastapi_backend_dockerfile": "deploy/Dockerfile.broken"}
 COMMAND_FILE = "/opt/shop/infra/backend/image-command.env"

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from own_app.certificates import NAMES, Issued, issue
-from own_app.shop import BANNER, COMMAND, OWN_DOCKERFILE
+from tests.scenario.certificates import NAMES, Issued, issue
+from tests.scenario.own_app import BANNER, COMMAND, OWN_DOCKERFILE
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from testinfra.host import Host
 
-    from own_app.shop import Shop
-    from shared.stack import Compose, Site
+    from tests.scenario.own_app import Shop
+    from tests.scenario.stack import Compose, Site
 
 IMAGE = "registry.lan:5000/own-app/shop:1"
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.load import Load, traffic
+from tests.scenario.load import Load, traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from release.conftest import Stack
-    from shared.stack import Compose, Run, Web
+    from tests.scenario.releases import Stack
+    from tests.scenario.stack import Compose, Run, Web
 
 pytestmark = pytest.mark.alone
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from release import poison
-from shared.load import Load, traffic
-from shared.stack import eventually
+from tests.scenario import poison
+from tests.scenario.load import Load, traffic
+from tests.scenario.stack import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from release.conftest import Stack
-    from shared.stack import Compose, Run, Web
+    from tests.scenario.releases import Stack
+    from tests.scenario.stack import Compose, Run, Web
 
 pytestmark = pytest.mark.alone
 

@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.load import Load, traffic
-from shared.stack import eventually
+from tests.scenario.load import Load, traffic
+from tests.scenario.releases import sums
+from tests.scenario.stack import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from release.conftest import Application, Stack
-    from shared.stack import Answer, Compose, Run, Web
+    from tests.scenario.releases import Application, Stack
+    from tests.scenario.stack import Answer, Compose, Run, Web
 
 MIGRATION = '''"""A migration of a test."""
 
@@ -230,12 +231,6 @@ def upstreams(compose: Compose, since: float) -> set[str]:
     lines = compose.output(logs).splitlines()
     asked = {json.loads(line)["upstream"] for line in lines if line.startswith("{")}
     return {address.strip() for one in asked for address in one.split(",")} - {""}
-
-
-def sums(compose: Compose) -> str:
-    """Return a sum for each file that describes the project, but for the one that names the upstream of the moment."""
-    found = "find compose.yml .env infra -type f ! -path '*/__pycache__/*' ! -name upstream.nginx"
-    return compose.output(f"{found} -print0 | sort -z | xargs -0 sha256sum")
 
 
 @pytest.fixture(params=list(BAD))

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.load import traffic
-from shared.stack import eventually, run_script
+from tests.scenario.load import traffic
+from tests.scenario.stack import eventually, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from testinfra.host import Host
 
-    from release.conftest import Stack
-    from shared.stack import Web
+    from tests.scenario.releases import Stack
+    from tests.scenario.stack import Web
 
 HOST = "fullstack-release"
 STEPS = ["pin", "start", "health", "smoke", "switch", "verify", "drain", "retire"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import testinfra
 
-from shared.stack import PROJECT, eventually
+from tests.scenario.stack import PROJECT, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from testinfra.host import Host
 
-    from release.conftest import Stack
-    from shared.stack import Run
+    from tests.scenario.releases import Stack
+    from tests.scenario.stack import Run
 
 LOCK, LEDGER = "/opt/app/.lock", "/opt/app/releases.json"
 ROLLBACK = "playbooks/rollback.yml"

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.load import traffic
-from shared.stack import SERVICES, eventually
+from tests.scenario.load import traffic
+from tests.scenario.stack import SERVICES, eventually
 
 if TYPE_CHECKING:
     from testinfra.host import Host
 
-    from shared.stack import Compose, Web
+    from tests.scenario.stack import Compose, Web
 
 pytestmark = pytest.mark.alone
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from release import poison
-from shared.load import Load, traffic
-from shared.stack import eventually
+from tests.scenario import poison
+from tests.scenario.load import Load, traffic
+from tests.scenario.stack import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from release.conftest import Stack
-    from shared.stack import Compose, Web
+    from tests.scenario.releases import Stack
+    from tests.scenario.stack import Compose, Web
 
 pytestmark = pytest.mark.soak
 
@@ -35,6 +35,8 @@ STUCK, LATE = 4, 4
 # Seconds more that each worker takes to start: longer than nginx waits for an answer
 START = LATE + 1
 VARIABLES = {
+    # More than three requests can end in a replica, each of which goes to two of them
+    "fastapi_backend_workers": 4,
     "fastapi_backend_timeout": STUCK,
     "nginx_frontend_proxy_timeout": f"{LATE}s",
     "nginx_frontend_request_header_kilobytes": 32,
@@ -168,10 +170,12 @@ def rows(poisoned: Stack, compose: Compose, web: Web, pytestconfig: pytest.Confi
     """Return what came of all harms, printed beside each other at the end."""
     found: dict[Key, Row] = {}
     yield found
-    reporter = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    manager = pytestconfig.pluginmanager
+    reporter, capture = manager.get_plugin("terminalreporter"), manager.get_plugin("capturemanager")
     lines = [str(found[key]) for key in KEYS if key in found]
-    if reporter:
-        reporter.write_line("\n".join(["", HEAD, *lines]))
+    if reporter and capture:
+        with capture.global_and_fixture_disabled():
+            reporter.write_line("\n".join(["", HEAD, *lines]))
 
 
 # The other ways, for comparison, with two replicas alone

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from release.conftest import RELEASE
-from shared.stack import Compose
+from tests.scenario.releases import RELEASE
+from tests.scenario.stack import Compose
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from testinfra.host import Host
 
-    from shared.stack import Run, Site
+    from tests.scenario.stack import Run, Site
 
 PORT = 8431
 # A second stack on the host, of the image that the first one has built already

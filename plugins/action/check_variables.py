@@ -11,13 +11,13 @@ from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-from ansible_collections.fullstack.docker.plugins.module_utils.check_variables import (
+from ansible_collections.fullstack.docker.plugins.plugin_utils import name_rules, path_rules, secret_rules
+from ansible_collections.fullstack.docker.plugins.plugin_utils.variables import (
     Spec,
     Unusable,
     internals,
     problems,
 )
-from ansible_collections.fullstack.docker.plugins.plugin_utils import name_rules, path_rules, secret_rules
 
 VARIABLE_FILES = (".yml", ".yaml", ".json", "")
 # Secrets whose form others decide: keys in PEM

@@ -12,7 +12,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.fullstack.docker.plugins.module_utils import stack_lock
+from ansible_collections.fullstack.docker.plugins.module_utils.state import lock as stack_lock
 from ansible_collections.fullstack.docker.plugins.plugin_utils import told
 
 # A run with nothing to do is over before it is asked how it is getting on: it costs no further remote call

@@ -8,13 +8,13 @@ from typing import Any, cast
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import digest
-from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
+from ansible_collections.fullstack.docker.plugins.module_utils.host.preflight import (
     ARGUMENT_SPEC,
     Request,
     notices,
     problems,
 )
+from ansible_collections.fullstack.docker.plugins.module_utils.project.model import digest
 from ansible_collections.fullstack.docker.plugins.plugin_utils import development
 
 

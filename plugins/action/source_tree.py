@@ -17,13 +17,13 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.fullstack.docker.plugins.module_utils.dockerignore import (
+from ansible_collections.fullstack.docker.plugins.module_utils.project.dockerignore import (
     PatternError,
     excluded,
     parse,
     read_patterns,
 )
-from ansible_collections.fullstack.docker.plugins.module_utils.source_tree import (
+from ansible_collections.fullstack.docker.plugins.module_utils.project.source_tree import (
     ARGUMENT_SPEC,
     Manifest,
     SourceTreeError,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.fullstack.docker.plugins.module_utils.compose_model import ModelError, build
+from ansible_collections.fullstack.docker.plugins.module_utils.project.model import ModelError, build
 
 DOCUMENTATION = r"""
 name: compose_model

@@ -8,11 +8,8 @@ from typing import Any, cast
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_packages import (
-    Settings,
-    make_plan,
-)
-from ansible_collections.fullstack.docker.plugins.module_utils.preflight import Host
+from ansible_collections.fullstack.docker.plugins.module_utils.host.packages import Settings, make_plan
+from ansible_collections.fullstack.docker.plugins.module_utils.host.preflight import Host
 
 DOCUMENTATION = r"""
 name: docker_packages

@@ -9,7 +9,11 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.fullstack.docker.plugins.module_utils.firewall import FirewallError, inside_rules, open_rules
+from ansible_collections.fullstack.docker.plugins.module_utils.host.firewall import (
+    FirewallError,
+    inside_rules,
+    open_rules,
+)
 
 DOCUMENTATION = r"""
 name: firewall_rules

@@ -46,13 +46,16 @@ FOLDER = Path(__file__).resolve().parents[1] / "module_utils"
 
 
 def imported(program: str) -> set[str]:
-    """Return the names of the collection's modules that a program imports itself."""
+    """Return the collection's modules that a program imports itself, as paths without ``.py``."""
     names = set()
     for node in ast.walk(ast.parse(program)):
-        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
-            names.add(str(node.module).removeprefix(f"{PACKAGE}."))
+        if not isinstance(node, ast.ImportFrom) or not f"{node.module}.".startswith(f"{PACKAGE}."):
+            continue
+        place = str(node.module).removeprefix(PACKAGE).removeprefix(".").replace(".", "/")
+        if (FOLDER / f"{place}.py").is_file():
+            names.add(place)
+        else:  # of a folder, its modules
+            names |= {f"{place}/{alias.name}".removeprefix("/") for alias in node.names}
     return names
 
 

@@ -148,7 +148,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils.file_tree import (
+from ansible_collections.fullstack.docker.plugins.module_utils.project.file_tree import (
     Change,
     FileTreeError,
     Found,

@@ -100,8 +100,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import firewall, host_share
-from ansible_collections.fullstack.docker.plugins.module_utils.host_state import (
+from ansible_collections.fullstack.docker.plugins.module_utils.host import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils.host import share as host_share
+from ansible_collections.fullstack.docker.plugins.module_utils.host.preflight import ARGUMENT_SPEC
+from ansible_collections.fullstack.docker.plugins.module_utils.host.state import (
     Defaults,
     HostError,
     HostState,
@@ -111,7 +113,6 @@ from ansible_collections.fullstack.docker.plugins.module_utils.host_state import
     rules_in_force,
     validate,
 )
-from ansible_collections.fullstack.docker.plugins.module_utils.preflight import ARGUMENT_SPEC
 
 STEPS = {"asked": "ask", "settled": "settle", "withdrawn": "withdraw"}
 

@@ -320,17 +320,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import firewall, host_share, neighbours, strays
-from ansible_collections.fullstack.docker.plugins.module_utils.host_state import (
-    Defaults,
-    HostError,
-    HostState,
-    firewall_enabled,
-    read_ssh_ports,
-    rules_in_force,
-)
-from ansible_collections.fullstack.docker.plugins.module_utils.postgres_data import expected_layout, read_clusters
-from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
+from ansible_collections.fullstack.docker.plugins.module_utils.docker import strays
+from ansible_collections.fullstack.docker.plugins.module_utils.host import firewall, neighbours
+from ansible_collections.fullstack.docker.plugins.module_utils.host import share as host_share
+from ansible_collections.fullstack.docker.plugins.module_utils.host.preflight import (
     ARGUMENT_SPEC,
     DEPENDENCY_FILES,
     KNOWN_PACKAGES,
@@ -353,6 +346,15 @@ from ansible_collections.fullstack.docker.plugins.module_utils.preflight import 
     plugin_version,
     published_by,
 )
+from ansible_collections.fullstack.docker.plugins.module_utils.host.state import (
+    Defaults,
+    HostError,
+    HostState,
+    firewall_enabled,
+    read_ssh_ports,
+    rules_in_force,
+)
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres.data import expected_layout, read_clusters
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 DEFAULT_ROOT = "/var/lib/docker"

@@ -139,7 +139,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils.source_tree import (
+from ansible_collections.fullstack.docker.plugins.module_utils.project.source_tree import (
     ARGUMENT_SPEC,
     SourceTreeError,
     digest,

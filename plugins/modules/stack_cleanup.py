@@ -57,8 +57,9 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import image_cleanup, ledger
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker import image_cleanup
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.state import ledger
 
 
 def clean(docker: DockerCli, keep: int, cache_days: int, check_mode: bool) -> tuple[list[str], str]:

@@ -65,8 +65,8 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils.description import Description
-from ansible_collections.fullstack.docker.plugins.module_utils.stack_lock import LockError, StackLock
+from ansible_collections.fullstack.docker.plugins.module_utils.state.description import Description
+from ansible_collections.fullstack.docker.plugins.module_utils.state.lock import LockError, StackLock
 
 # Seconds that the healer is waited for, which may be repairing what an interrupted run left
 HEALER_PATIENCE = 60

@@ -45,9 +45,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import ledger
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
-from ansible_collections.fullstack.docker.plugins.module_utils.text_table import aligned
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.report.text_table import aligned
+from ansible_collections.fullstack.docker.plugins.module_utils.state import ledger
 
 
 def releases(docker: DockerCli) -> dict[str, Any]:

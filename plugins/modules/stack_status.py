@@ -52,15 +52,17 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import firewall, stack_status
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
-from ansible_collections.fullstack.docker.plugins.module_utils.host_state import (
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import SERVICE_LABEL
+from ansible_collections.fullstack.docker.plugins.module_utils.host import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils.host import status as stack_status
+from ansible_collections.fullstack.docker.plugins.module_utils.host.state import (
     HostState,
     firewall_enabled,
     read,
     rules_in_force,
 )
-from ansible_collections.fullstack.docker.plugins.module_utils.host_state import containers as all_containers
+from ansible_collections.fullstack.docker.plugins.module_utils.host.state import containers as all_containers
 
 # Seconds that a published port gets to answer
 PATIENCE = 5
@@ -113,7 +115,7 @@ def places(found: list[dict[str, Any]]) -> list[stack_status.Place]:
     """Return where running containers are published, and whether they answer there."""
     published = {
         (
-            one["Config"]["Labels"]["com.docker.compose.service"],
+            one["Config"]["Labels"][SERVICE_LABEL],
             binding["HostIp"],
             int(binding["HostPort"]),
             int(target),
@@ -132,7 +134,7 @@ def containers(docker: DockerCli, found: list[dict[str, Any]]) -> list[stack_sta
     used = memory(docker, [one["Id"] for one in found if one["State"]["Running"]])
     return [
         stack_status.Running(
-            service=one["Config"]["Labels"]["com.docker.compose.service"],
+            service=one["Config"]["Labels"][SERVICE_LABEL],
             status=one["State"]["Status"],
             health=(one["State"].get("Health") or {}).get("Status"),
             started=stack_status.parse_time(one["State"]["StartedAt"]) if one["State"]["Running"] else None,

@@ -81,14 +81,12 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.fullstack.docker.plugins.module_utils import (
-    firewall,
-    host_share,
-    stack_lock,
-    teardown,
-)
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
-from ansible_collections.fullstack.docker.plugins.module_utils.host_state import (
+from ansible_collections.fullstack.docker.plugins.module_utils.deployment import teardown
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import PROJECT_LABEL
+from ansible_collections.fullstack.docker.plugins.module_utils.host import firewall
+from ansible_collections.fullstack.docker.plugins.module_utils.host import share as host_share
+from ansible_collections.fullstack.docker.plugins.module_utils.host.state import (
     Defaults,
     HostError,
     HostState,
@@ -98,6 +96,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.host_state import
     read,
     validate,
 )
+from ansible_collections.fullstack.docker.plugins.module_utils.state import lock as stack_lock
 
 UNITS = Path("/etc/systemd/system")
 # Seconds that the healer is waited for
@@ -174,7 +173,7 @@ class Teardown:
 
     def containers(self) -> list[dict[str, Any]]:
         """Return the project's containers, those of one-off commands included."""
-        query = ["ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={teardown.PROJECT_LABEL}={self.project}"]
+        query = ["ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT_LABEL}={self.project}"]
         return self.inspect("container", self.docker.run(query).split())
 
     def inspect(self, kind: str, names: list[str]) -> list[dict[str, Any]]:
@@ -211,7 +210,7 @@ class Teardown:
     def plan_networks(self, mine: list[dict[str, Any]]) -> None:
         """Remove the project's networks, but those that a container of somebody else is on."""
         ids = {one["Id"] for one in mine}
-        query = ["network", "ls", "--quiet", "--no-trunc", "--filter", f"label={teardown.PROJECT_LABEL}={self.project}"]
+        query = ["network", "ls", "--quiet", "--no-trunc", "--filter", f"label={PROJECT_LABEL}={self.project}"]
         names = []
         for network in self.inspect("network", self.docker.run(query).split()):
             strangers = sorted(one["Name"] for key, one in (network["Containers"] or {}).items() if key not in ids)
@@ -231,7 +230,7 @@ class Teardown:
         for line in lines.splitlines():
             image, repository, tag = line.split("\t")
             rows.append((image, repository, tag))
-        label = f"label={teardown.PROJECT_LABEL}={self.project}"
+        label = f"label={PROJECT_LABEL}={self.project}"
         nameless = ["image", "ls", "--quiet", "--no-trunc", "--filter", "dangling=true", "--filter", label]
         found = teardown.images_of(self.project, rows, self.docker.run(nameless).split())
         ids = {one["Id"] for one in mine}
@@ -248,7 +247,7 @@ class Teardown:
 
     def plan_volumes(self, mine: list[dict[str, Any]]) -> None:
         """Remove the volumes where that was confirmed."""
-        form = f'{{{{.Name}}}}\t{{{{.Label "{teardown.PROJECT_LABEL}"}}}}'
+        form = f'{{{{.Name}}}}\t{{{{.Label "{PROJECT_LABEL}"}}}}'
         rows = (line.partition("\t") for line in self.docker.run(["volume", "ls", "--format", form]).splitlines())
         ids = {one["Id"] for one in mine}
         names = []

@@ -18,8 +18,7 @@ with suppress(ImportError):  # every controller has it by ansible-core; ansible-
     from packaging.specifiers import SpecifierSet
     from packaging.utils import canonicalize_name
 
-from ansible_collections.fullstack.docker.plugins.module_utils.postgres_image import MAJOR_LABEL
-from ansible_collections.fullstack.docker.plugins.module_utils.preflight import (
+from ansible_collections.fullstack.docker.plugins.module_utils.host.preflight import (
     Host,
     Request,
     address_problems,
@@ -28,6 +27,7 @@ from ansible_collections.fullstack.docker.plugins.module_utils.preflight import 
     is_at_least,
     project_problems,
 )
+from ansible_collections.fullstack.docker.plugins.module_utils.postgres.image import MAJOR_LABEL
 
 Files = Mapping[str, str]
 

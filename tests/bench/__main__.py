@@ -7,8 +7,7 @@ import os
 import sys
 import time
 
-import ground
-from bench import (
+from tests.bench import (
     assets,
     builds,
     chart,
@@ -23,8 +22,9 @@ from bench import (
     runs,
     server,
 )
-from bench.host import BenchError, Stack
-from bench.table import Rows, Table, read
+from tests.bench.host import BenchError, Stack
+from tests.bench.table import Rows, Table, read
+from tests.ground import ground
 
 # In the order in which they are measured: `runs` deploys to the bare host that the others go on with
 MODULES = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.load import Load, side_by_side, wrk
-from bench.table import Goal, Rows
+from tests.bench.load import Load, side_by_side, wrk
+from tests.bench.table import Goal, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "Precompressed assets"
 CONFIGURATION = "infra/nginx/nginx.conf"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.table import Goal, Rows
+from tests.bench.table import Goal, Rows
 
 if TYPE_CHECKING:
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "Builds"
 # A line of code each, which changes what is built

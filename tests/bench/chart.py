@@ -5,12 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from bench.table import REPOSITORY, Row, number
+from tests.bench.table import REPOSITORY, Row, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.table import Table
+    from tests.bench.table import Table
 
 FILE = REPOSITORY / "docs" / "bench.svg"
 ROW, BAR, LEFT, SCALE, WIDTH = 30, 14, 300, 270, 920

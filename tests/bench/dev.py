@@ -8,12 +8,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import ground
-from bench.host import SSH, timed
-from bench.table import REPOSITORY, Goal, Rows
+from tests.bench.host import SSH, timed
+from tests.bench.table import REPOSITORY, Goal, Rows
+from tests.ground import ground
 
 if TYPE_CHECKING:
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "The development environment"
 HOST = "fullstack-bench-dev"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.table import HEADINGS, REPOSITORY
+from tests.bench.table import HEADINGS, REPOSITORY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.table import Table
+    from tests.bench.table import Table
 
 FILE = REPOSITORY / "docs" / "figures.md"
 INTRODUCTION = """\

@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import ground
-from bench.table import REPOSITORY
+from tests.bench.table import REPOSITORY
+from tests.ground import ground
 
 CACHE = REPOSITORY / ".cache" / "bench"
 SSH = ("ssh", "-F", str(REPOSITORY / ".cache/ground/ssh/config"))

@@ -6,10 +6,10 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from bench.table import Goal, Rows
+from tests.bench.table import Goal, Rows
 
 if TYPE_CHECKING:
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "Sizes of the images"
 MEGABYTE = 1_000_000

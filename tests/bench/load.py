@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.host import BenchError
+from tests.bench.host import BenchError
 
 if TYPE_CHECKING:
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60_000.0}
 SECONDS = 2

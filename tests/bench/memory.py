@@ -6,10 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from bench.table import Rows
+from tests.bench.table import Rows
 
 if TYPE_CHECKING:
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "Memory of the idle stack"
 UNITS = {"B": 1e-6, "KiB": 1024e-6, "MiB": 1024**2 / 1e6, "GiB": 1024**3 / 1e6}

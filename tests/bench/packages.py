@@ -6,11 +6,11 @@ import json
 import shlex
 from typing import TYPE_CHECKING
 
-from bench.images import base_of
-from bench.table import Goal, Rows
+from tests.bench.images import base_of
+from tests.bench.table import Goal, Rows
 
 if TYPE_CHECKING:
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "Installing the locked packages: uv and pip"
 # Runs in a container of the backend's base, each time into an environment that was just made

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from bench.load import side_by_side, wrk
-from bench.table import Goal, Rows
+from tests.bench.load import side_by_side, wrk
+from tests.bench.table import Goal, Rows
 
 if TYPE_CHECKING:
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "Database pooling"
 # A configuration of gunicorn over the stack's own, which it reads before the application imports SQLAlchemy's engine

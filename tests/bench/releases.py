@@ -14,19 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import ground
-from bench.host import NAME, SSH, Timed
-from bench.load import alone_since, percentile, wrk
-from bench.table import REPOSITORY, Goal, Rows
+from tests.bench.host import NAME, SSH, Timed
+from tests.bench.load import alone_since, percentile, wrk
+from tests.bench.table import REPOSITORY, Goal, Rows
+from tests.ground import ground
 
 os.environ.setdefault("MOLECULE_PROJECT_DIRECTORY", str(REPOSITORY))
-from shared.load import Load, traffic
-from shared.stack import Web
+from tests.scenario.load import Load, traffic
+from tests.scenario.stack import Web
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "Releases under load"
 MARK = "X-Bench-Version"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-import ground
-from bench.host import CACHE, NAME, SSH, changed, remote_calls, timed
-from bench.table import Goal, Rows
+from tests.bench.host import CACHE, NAME, SSH, changed, remote_calls, timed
+from tests.bench.table import Goal, Rows
+from tests.ground import ground
 
 if TYPE_CHECKING:
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "Runs of site.yml"
 SCRIPT_HOST = "fullstack-bench-script"

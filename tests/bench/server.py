@@ -6,11 +6,11 @@ import shlex
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.load import side_by_side, wrk
-from bench.table import Rows
+from tests.bench.load import side_by_side, wrk
+from tests.bench.table import Rows
 
 if TYPE_CHECKING:
-    from bench.host import Stack
+    from tests.bench.host import Stack
 
 TITLE = "Worker classes of gunicorn"
 # The stack's configuration without its hook, which lays itself around the application where UvicornWorker keeps it

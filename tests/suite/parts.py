@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from suite.model import CACHE, REPOSITORY, Command, Part
-from suite.running import PROGRAMS, must
+from tests.suite.model import CACHE, REPOSITORY, Command, Part
+from tests.suite.running import PROGRAMS, must
 
 BACKEND = REPOSITORY / "app" / "backend"
 FRONTEND = REPOSITORY / "app" / "frontend"
@@ -163,6 +163,7 @@ SCENARIOS: dict[str, dict[str, int]] = {
     "documentation": {"budget": 180},
     "neighbours": {"budget": 200, "soak": 600},
     "own_app": {"budget": 180},
+    "upgrade": {"budget": 150},
 }
 NEEDS_BROWSER = {"default", "development"}
 # Whose tests look at what pnpm installs

@@ -17,9 +17,9 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import FrameType
 
-from suite.model import REPORTS, REPOSITORY, Command, Outcome, Part
-from suite.schedule import hopeless, startable
-from suite.summary import tally
+from tests.suite.model import REPORTS, REPOSITORY, Command, Outcome, Part
+from tests.suite.schedule import hopeless, startable
+from tests.suite.summary import tally
 
 PROGRAMS = REPOSITORY / ".venv" / "bin"
 # Of <linux/prctl.h>

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Iterable, Sequence
 
-from suite.model import Part
+from tests.suite.model import Part
 
 # Parts that run at once: a scenario waits for its host about half of its time, and two cores are what is promised
 AT_ONCE = 2

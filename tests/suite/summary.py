@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from suite.model import REPOSITORY, Outcome
+from tests.suite.model import REPOSITORY, Outcome
 
 # Characters that the summary shows of why a test failed, and lines of what it said besides
 REASON_LENGTH = 200

@@ -9,7 +9,7 @@ import hypothesis
 import pytest
 from ansible.utils.collection_loader._collection_finder import _AnsibleCollectionFinder
 
-from real_ansible import COLLECTIONS, PlayRunner, run
+from tests.unit.real_ansible import COLLECTIONS, PlayRunner, run
 
 
 def link_collection() -> None:

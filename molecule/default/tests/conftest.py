@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.stack import PROJECT, run_script
+from tests.scenario.stack import PROJECT, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable

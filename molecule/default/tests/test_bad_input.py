@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from shared.stack import Run, Site
+from tests.scenario.stack import Run, Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from shared.stack import PROJECT, SERVICES, Compose, User, Web, eventually
+from tests.scenario.stack import PROJECT, SERVICES, Compose, User, Web, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.stack import SCRIPTS, Run, Site, run_script
+from tests.scenario.stack import SCRIPTS, Run, Site, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

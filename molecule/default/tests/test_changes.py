@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.stack import SERVICES, Compose, Run, Site, Web, eventually
+from tests.scenario.stack import SERVICES, Compose, Run, Site, Web, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

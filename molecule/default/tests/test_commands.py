@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.stack import SERVICES, Compose, Run, Site, Web, eventually
+from tests.scenario.stack import SERVICES, Compose, Run, Site, Web, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

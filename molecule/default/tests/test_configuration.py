@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from testinfra.host import Host
 
-    from shared.stack import Compose, Container
+    from tests.scenario.stack import Compose, Container
 
 A_SECOND = 1_000_000_000
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.stack import SERVICES, Compose, Container, Web, eventually
+from tests.scenario.stack import SERVICES, Compose, Container, Web, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from shared.stack import SERVICES, Compose, Container
+from tests.scenario.stack import SERVICES, Compose, Container
 
 if TYPE_CHECKING:
     from testinfra.host import Host

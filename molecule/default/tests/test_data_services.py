@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.stack import Compose
+from tests.scenario.stack import Compose
 
 # 20 connections a replica, twice while a release replaces it, 3 replicas, and 10 for people
 MAX_CONNECTIONS = 20 * 2 * 3 + 10

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.stack import SERVICES, Compose, Container, Site, Web, eventually
+from tests.scenario.stack import SERVICES, Compose, Container, Site, Web, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from shared.stack import PROJECT
+from tests.scenario.stack import PROJECT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from testinfra.host import Host
 
-    from shared.stack import Run, Site
+    from tests.scenario.stack import Run, Site
 
 
 @pytest.fixture(scope="module")

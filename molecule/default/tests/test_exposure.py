@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.stack import PROJECT, SERVICES, Compose, Site, Web, eventually, run_script
+from tests.scenario.stack import PROJECT, SERVICES, Compose, Site, Web, eventually, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

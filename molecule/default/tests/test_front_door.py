@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.stack import SERVICES, Compose, Web, eventually
+from tests.scenario.stack import SERVICES, Compose, Web, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from shared.stack import PROJECT, SERVICES, Compose, Container, Web
+from tests.scenario.stack import PROJECT, SERVICES, Compose, Container, Web
 
 if TYPE_CHECKING:
     from pathlib import Path

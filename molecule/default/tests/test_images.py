@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.stack import Compose
+from tests.scenario.stack import Compose
 
 if TYPE_CHECKING:
     from testinfra.host import Host

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.remote.wire import send
-from shared.stack import PROJECT, SCRIPTS, SERVICES, Answer, Compose, Run, Site, Web, eventually
+from tests.scenario.remote.wire import send
+from tests.scenario.stack import PROJECT, SCRIPTS, SERVICES, Answer, Compose, Run, Site, Web, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from shared.stack import SERVICES, Compose, Run, Site, Web, eventually
+from tests.scenario.stack import SERVICES, Compose, Run, Site, Web, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.stack import Answer, Web, run_script
+from tests.scenario.stack import Answer, Web, run_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

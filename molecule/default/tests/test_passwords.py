@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.stack import PROJECT
+from tests.scenario.stack import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from shared.stack import Compose, Site, Web
+    from tests.scenario.stack import Compose, Site, Web
 
 # Ansible's own way of importing a collection is not at hand here
 matches = runpy.run_path(str(PROJECT / "plugins/module_utils/scram.py"))["matches"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.stack import PROJECT, Compose, Run, Site
+from tests.scenario.stack import PROJECT, Compose, Run, Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.stack import Compose, Container
+from tests.scenario.stack import Compose, Container
 
 if TYPE_CHECKING:
     from testinfra.host import Host

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.load import Load, traffic
-from shared.stack import SERVICES, eventually
+from tests.scenario.load import Load, traffic
+from tests.scenario.stack import SERVICES, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testinfra.host import Host
 
-    from shared.stack import Compose, Run, Site, Web
+    from tests.scenario.stack import Compose, Run, Site, Web
 
 pytestmark = pytest.mark.soak
 

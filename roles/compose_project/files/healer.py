@@ -28,22 +28,25 @@ from typing import Any
 # The collection's own modules lie beside this file
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from ansible_collections.fullstack.docker.plugins.module_utils import description, release, rolling, stack_lock
-from ansible_collections.fullstack.docker.plugins.module_utils.docker_cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.cli import DockerCli, DockerError
+from ansible_collections.fullstack.docker.plugins.module_utils.docker.containers import (
+    ONEOFF_LABEL,
+    PROJECT_LABEL,
+    SERVICE_LABEL,
+)
+from ansible_collections.fullstack.docker.plugins.module_utils.host import limits
+from ansible_collections.fullstack.docker.plugins.module_utils.rollout import release, rolling
+from ansible_collections.fullstack.docker.plugins.module_utils.state import description, stack
+from ansible_collections.fullstack.docker.plugins.module_utils.state import lock as stack_lock
+from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import JournalFile, ReleaseError
 
-SERVICE = "com.docker.compose.service"
-PROJECT = "com.docker.compose.project"
-ONEOFF = "com.docker.compose.oneoff"
 FRONT_DOOR = "front_door"
 EVENTS = ("start", "die", "health_status", "restart")
 # A container that could not join a namespace that was gone is left with this exit code
 CANNOT_JOIN = 128
 LOOK_EVERY = 30.0
 LOOK_AGAIN = 2.0
-DISK_FULL = 0.9
 DAY = 86400
-# As long before the end as status.yml warns
-CERTIFICATE_SECONDS = 14 * DAY
 
 
 def namespace(pid: int) -> int | None:
@@ -122,7 +125,7 @@ def notify(command: str, sentence: str) -> None:
 
 def certificate_ends_soon(path: Path) -> bool:
     """Tell whether the certificate that nginx serves ends within two weeks, or has ended; not, where there is none."""
-    command = ["openssl", "x509", "-noout", "-checkend", str(CERTIFICATE_SECONDS), "-in", str(path)]
+    command = ["openssl", "x509", "-noout", "-checkend", str(limits.CERTIFICATE_DAYS * DAY), "-in", str(path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -136,7 +139,7 @@ def full_disks(folders: Iterable[Path]) -> list[Path]:
     """Return those of the folders on whose disk nearly everything is in use, each disk once."""
     disks = {folder.stat().st_dev: folder for folder in folders if folder.is_dir()}
     usages = {folder: shutil.disk_usage(folder) for folder in disks.values()}
-    return [folder for folder, usage in usages.items() if usage.used / usage.total > DISK_FULL]
+    return [folder for folder, usage in usages.items() if 100 * usage.used > limits.DISK_PERCENT * usage.total]
 
 
 def docker(*arguments: str) -> str:
@@ -185,7 +188,7 @@ def untimed(_name: str) -> Iterator[None]:
 
 def recover(project: str, directory: Path, command: str) -> bool:
     """Undo or finish a deployment that was interrupted, so that one release serves; tell whether none is left."""
-    journal = release.JournalFile(directory)
+    journal = JournalFile(directory)
     lock = stack_lock.StackLock(directory, stack_lock.HEALER, stack_lock.HEALER)
     files = description.Description(directory)
     done = ""
@@ -196,9 +199,9 @@ def recover(project: str, directory: Path, command: str) -> bool:
             return True
         with lock.held(release=True):
             if journal.path.exists():
-                stack = json.loads((directory / "infra/stack.json").read_text())
-                plan = rolling.Plan.read(stack["rolling"])
-                world = rolling.DockerWorld(DockerCli(Runner(), project, str(directory)), plan, stack["timeout"])
+                known = stack.read(directory)
+                plan = rolling.Plan.read(known["rolling"])
+                world = rolling.DockerWorld(DockerCli(Runner(), project, str(directory)), plan, known["timeout"])
                 done = release.Release(world, journal, untimed).recover()
                 if done == release.FINISHED:
                     files.keep(plan.upstream)
@@ -206,7 +209,7 @@ def recover(project: str, directory: Path, command: str) -> bool:
                 done = "put back the files of the release that serves"
     except stack_lock.LockError:
         return True  # a deployment has begun, and does it itself
-    except (release.ReleaseError, DockerError, OSError, ValueError, KeyError, TypeError) as error:
+    except (ReleaseError, DockerError, stack.StackError, OSError, ValueError, KeyError, TypeError) as error:
         notify(command, f"an interrupted release could not be put right: {error}")
         return False
     if done:
@@ -219,7 +222,7 @@ def crowds(containers: Iterable[Mapping[str, Any]], known: Collection[str]) -> d
 
     Others were made by hand: Compose refuses to scale a service that its files do not have.
     """
-    counts = Counter(container["Config"]["Labels"].get(SERVICE, "") for container in containers)
+    counts = Counter(container["Config"]["Labels"].get(SERVICE_LABEL, "") for container in containers)
     return {service: count for service, count in counts.items() if count > 1 and service in known}
 
 
@@ -245,9 +248,9 @@ def bring_up(project: str, directory: Path, command: str) -> int:
 
 def project_containers(project: str) -> list[dict[str, Any]]:
     """Return the containers of the project as the engine describes them, those of one-off commands left out."""
-    ids = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT}={project}").split()
+    ids = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT_LABEL}={project}").split()
     listed: list[dict[str, Any]] = json.loads(docker("container", "inspect", *ids) or "[]") if ids else []
-    return [container for container in listed if container["Config"]["Labels"].get(ONEOFF) != "True"]
+    return [container for container in listed if container["Config"]["Labels"].get(ONEOFF_LABEL) != "True"]
 
 
 def look(project: str, command: str, patience: Patience) -> None:
@@ -256,7 +259,7 @@ def look(project: str, command: str, patience: Patience) -> None:
     doors: dict[str, int | None] = {}
     for container in containers:
         container["namespace"] = namespace(container["State"]["Pid"]) if container["State"]["Running"] else None
-        if container["Config"]["Labels"].get(SERVICE) == FRONT_DOOR and container["State"]["Running"]:
+        if container["Config"]["Labels"].get(SERVICE_LABEL) == FRONT_DOOR and container["State"]["Running"]:
             doors[container["Id"]] = container["namespace"]
     for container in containers:
         name = container["Name"].lstrip("/")
@@ -273,7 +276,7 @@ def look(project: str, command: str, patience: Patience) -> None:
 
 def watch(project: str, lock: str, command: str, patience: Patience) -> None:
     """Look at every event of the project, when a pause is over, and every half minute, until the engine goes away."""
-    filters = [f"label={PROJECT}={project}", "type=container", *(f"event={event}" for event in EVENTS)]
+    filters = [f"label={PROJECT_LABEL}={project}", "type=container", *(f"event={event}" for event in EVENTS)]
     listen = ["docker", "events", "--format", "{{.ID}}"]
     for one in filters:
         listen += ["--filter", one]
@@ -296,10 +299,11 @@ def watch(project: str, lock: str, command: str, patience: Patience) -> None:
                 if full and daily.due("disk", time.monotonic()):
                     places = " and ".join(str(folder) for folder in full)
                     notify(
-                        command, f"the disk of {places} is more than {DISK_FULL:.0%} full: run playbooks/cleanup.yml"
+                        command,
+                        f"the disk of {places} is more than {limits.DISK_PERCENT} % full: run playbooks/cleanup.yml",
                     )
                 if daily.due("certificate", time.monotonic()) and certificate_ends_soon(certificate):
-                    notify(command, f"{certificate} ends within {CERTIFICATE_SECONDS // DAY} days: replace it")
+                    notify(command, f"{certificate} ends within {limits.CERTIFICATE_DAYS} days: replace it")
             pause = LOOK_AGAIN if busy else patience.wait(time.monotonic(), LOOK_EVERY)
             if selector.select(pause) and not os.read(reader, 65536):
                 return

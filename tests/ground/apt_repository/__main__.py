@@ -1,6 +1,6 @@
 """Serve the repository to the hosts of the ground, or take it away.
 
-Run it from the folder above: `python3 -m apt_repository up`. The hosts reach it as
+Run it from the root of the repository: `python3 -m tests.ground.apt_repository up`. The hosts reach it as
 http://apt.lan/linux; its public key is then in .cache/ground/apt_repository/key.asc.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import ground
+from tests.ground import ground
 
 NAME = f"{ground.PREFIX}-apt"
 ALIAS = "apt.lan"
@@ -58,6 +58,6 @@ def down() -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="apt_repository", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests.ground.apt_repository", description=__doc__)
     parser.add_argument("verb", choices=["up", "down"])
     ground.main({"up": up, "down": down}[parser.parse_args().verb])

@@ -1,0 +1,3 @@
+"""What the tests of all scenarios share."""
+
+pytest_plugins = ["tests.scenario.fixtures"]

@@ -1,0 +1,1 @@
+"""All that tests the collection: imported from the root of the repository, which is the only import path."""

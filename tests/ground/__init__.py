@@ -1,0 +1,1 @@
+"""The test ground: what makes the hosts that the tests run on."""
