@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
+from ansible import constants
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
@@ -47,8 +49,11 @@ class ActionModule(ActionBase):
         _result, params = self.validate_argument_spec(
             argument_spec={"roles": {"type": "list", "elements": "str", "choices": known, "default": known}}
         )
-        specs = {role: self._spec(role) for role in params["roles"]}
         variables = task_vars or {}
+        specs = {role: self._spec(ROLES / role) for role in params["roles"]}
+        own, lost = self._own_roles(variables) if params["roles"] else ({}, [])
+        specs |= own
+        known += own
         values = {
             name: self._value(variables[name], secret=bool(option.get("no_log")))
             for spec in specs.values()
@@ -57,6 +62,7 @@ class ActionModule(ActionBase):
         }
         environment = self._templar.template(variables.get("compose_project_environment", "production"))
         lines = [
+            *lost,
             *self._internals(known, variables),
             *problems(variables, values, specs),
             *path_rules.malformed(values),
@@ -110,9 +116,42 @@ class ActionModule(ActionBase):
             for line in secret_rules.plain(names, str(path), path.read_text(errors="replace"))
         ]
 
-    def _spec(self, role: str) -> Spec:
+    def _own_roles(self, variables: dict[str, Any]) -> tuple[dict[str, Spec], list[str]]:
+        """Return the options of the roles that the inventory names, and a line for each that is not usable."""
+        specs: dict[str, Spec] = {}
+        lost = []
+        named = self._value(variables.get("compose_project_roles", []), secret=False)
+        for role in named if isinstance(named, list) else []:
+            place = self._place_of(str(role), variables)
+            if place is None:
+                lost.append(
+                    f"compose_project_roles: there is no role {role}; name one of a collection or of roles_path"
+                )
+            elif not (place / "meta" / "argument_specs.yml").is_file():
+                lost.append(
+                    f"compose_project_roles: role {role} has no meta/argument_specs.yml; say there what it takes"
+                )
+            else:
+                specs[place.name] = self._spec(place)
+        return specs, lost
+
+    @staticmethod
+    def _place_of(role: str, variables: dict[str, Any]) -> Path | None:
+        """Return the folder of a role, found as Ansible finds it: in a collection, beside the play, in roles_path."""
+        if role.count(".") >= 2:
+            namespace, collection, name = role.split(".", 2)
+            try:
+                package = importlib.import_module(f"ansible_collections.{namespace}.{collection}.roles.{name}")
+            except ImportError:
+                return None
+            return Path(package.__path__[0])
+        beside = Path(variables.get("playbook_dir", "."))
+        folders = [beside / "roles", *map(Path, constants.DEFAULT_ROLES_PATH), beside]
+        return next((folder / role for folder in folders if (folder / role / "tasks").is_dir()), None)
+
+    def _spec(self, role: Path) -> Spec:
         """Return the options of a role's entry point main."""
-        content = self._loader.load_from_file(str(ROLES / role / "meta" / "argument_specs.yml"))
+        content = self._loader.load_from_file(str(role / "meta" / "argument_specs.yml"))
         options: Spec = content["argument_specs"]["main"].get("options", {})
         return options
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.scenario.stack import Compose, Site, Web
 
 # Ansible's own way of importing a collection is not at hand here
-matches = runpy.run_path(str(PROJECT / "plugins/module_utils/scram.py"))["matches"]
+matches = runpy.run_path(str(PROJECT / "plugins/module_utils/postgres/scram.py"))["matches"]
 # Characters that SASLprep treats in different ways: mapped, removed, folded, prohibited, unassigned, right to left
 TELLING = (
     "aZ ~éöe\u0308ﬁⅨ日ø\u00a0\u1680\u200b\u2003\u3000\u00ad\u200d\ufe0f\ufeff\u0000\n\x7f\u0085\u0340\u06dd\u2028\ue000"

@@ -12,27 +12,6 @@ from ansible_collections.fullstack.docker.plugins.module_utils.state import stac
 
 Tree = dict[str, Any]
 
-PART_KEYS = frozenset(
-    {
-        "services",
-        "volumes",
-        "secrets",
-        "config_files",
-        "build_files",
-        "directories",
-        "validate",
-        "environment",
-        "published",
-        "builds",
-        "database",
-        "database_passwords",
-        "migration",
-        "reloads",
-        "rolling",
-        "secret_folders",
-        "image_commands",
-    }
-)
 SERVICE_DEFAULTS: Tree = {
     "restart": "unless-stopped",
     "read_only": True,
@@ -156,23 +135,6 @@ def _owned_files(folder: str, owned: Mapping[str, Any]) -> list[Tree]:
     ]
 
 
-def _check(parts: Mapping[str, Mapping[str, Any]]) -> None:
-    owners: dict[str, str] = {}
-    for name, part in parts.items():
-        unknown = sorted(set(part) - PART_KEYS)
-        if unknown:
-            raise ModelError(f"part {name}: unknown key {', '.join(unknown)}; known are {', '.join(sorted(PART_KEYS))}")
-        for service in part.get("services", {}):
-            if service in owners:
-                raise ModelError(f"part {name}: the service {service} is already described by part {owners[service]}")
-            owners[service] = name
-    for name, part in parts.items():
-        for key in ("secrets", "config_files"):
-            strangers = sorted(set(part.get(key, {})) - set(owners))
-            if strangers:
-                raise ModelError(f"part {name}: {key} names {', '.join(strangers)}, which no part describes")
-
-
 def _check_health(services: Mapping[str, Mapping[str, Any]], rolling: Mapping[str, Any]) -> None:
     """Refuse a service that is to be replaced under traffic and cannot tell whether it is well."""
     for name in (rolling.get("backend"), rolling.get("proxy")):
@@ -188,16 +150,7 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
     """Return all that the host needs to know of the project.
 
     Parameters:
-        parts: by role, what it adds: ``services`` (Compose service definitions), ``volumes`` (external data
-            volumes with the labels they are created with), ``secrets`` (by service: uid, gid and file contents),
-            ``config_files`` (by service: path and content of what is mounted into it), ``build_files`` (path and
-            content), ``directories`` (that services write to: path, owner, group, mode), ``validate`` (commands that
-            have to accept the files before they are put in place, as file_tree takes them), ``environment`` (lines of
-            .env), ``published`` (host ports), ``builds`` (images made here),
-            ``database`` (the server whose roles are reconciled), ``migration`` (the one-shot service),
-            ``secret_folders`` (secret files that a service mounts as a folder, so that they can be replaced while it
-            runs), ``reloads`` (the command in a service that makes it read such a folder again), ``image_commands`` (by
-            service: the env_file that ENTRYPOINT and CMD of its image are written to).
+        parts: by role, its definition, as the filter ``with_service`` describes and has checked it.
         settings: ``project`` (name of the Compose project), ``directory`` (on the host), ``cpus`` (cores of the host,
             or none while unknown), ``build_network``, ``build_ca`` (content of a CA bundle for builds, or empty),
             ``development`` (volumes belong to the project, so that ``down -v`` removes them, and an image carries a
@@ -210,9 +163,8 @@ def build(parts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -
         the operator), ``description`` (what of this a rollback has to know, no secret in it).
 
     Raises:
-        ModelError: a part is malformed, or two of them describe the same service.
+        ModelError: they make no project that could be deployed.
     """
-    _check(parts)
     project = settings["project"]
     development = settings.get("development", False)
     services: Tree = {}

@@ -121,9 +121,6 @@ def test_a_volume_is_external_and_named_after_the_project() -> None:
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ({"one": {"service": {}}}, "part one: unknown key service"),
-        ({"one": {"services": {"a": {}}}, "two": {"services": {"a": {}}}}, "a is already described by part one"),
-        ({"one": {"config_files": {"ghost": {}}}}, "config_files names ghost, which no part describes"),
         ({"one": {"environment": {"A": "two\nlines"}}}, "the value of A has a line break"),
         ({"one": {"environment": {"1A": ""}}}, "'1A' is not the name of an environment variable"),
     ],
