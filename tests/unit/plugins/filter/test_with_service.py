@@ -51,3 +51,15 @@ def test_no_message_tells_a_value() -> None:
 
 def test_every_key_says_what_it_takes() -> None:
     assert all({"type", "default"} <= option.keys() for option in SPEC.values())
+
+
+class Uncopied(dict[str, Any]):
+    """A dictionary whose copy would cost seconds, as that of what is templated lazily."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        raise AssertionError("it was copied")
+
+
+def test_a_definition_is_not_copied() -> None:
+    definition = {"services": Uncopied({"mail": Uncopied()}), "environment": Uncopied({"MAIL_HOST": "mail"})}
+    assert with_service({}, "mailcatcher", definition) == {"mailcatcher": definition}
