@@ -110,7 +110,7 @@ class TestRedisKilled:
 
     KILLS = 2
     MAY_BE_LOST = 2.0
-    """Seconds of writes: Redis writes its log each second, and puts that off for a second more while the disk is slow."""
+    """Seconds of writes: Redis writes its log each second, and a second later while the disk is slow."""
 
     @pytest.fixture(scope="class")
     @classmethod
