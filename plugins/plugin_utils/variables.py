@@ -140,6 +140,8 @@ def value_problems(name: str, value: object, option: Mapping[str, Any]) -> list[
         if value.undefined and not option.get("required"):
             return []
         return [f"{name}: {value.reason}"]
+    if value == "" and option.get("required") and option.get("no_log"):
+        return [missing(name, option, "empty")]
     shape = _shape_problem(value, option)
     if shape:
         return [f"{name}: {shape}{remedy}"]
@@ -160,12 +162,12 @@ def _plain(message: str) -> str:
     return message
 
 
-def missing(name: str, option: Mapping[str, Any]) -> str:
+def missing(name: str, option: Mapping[str, Any], fault: str = "not set") -> str:
     """Return the line for a required variable that nothing sets."""
     place = "group_vars"
     if option.get("no_log"):
         place = "the vault file (playbooks/secrets.yml writes one with random values)"
-    return f"{name}: not set; set it in {place} of your inventory: {_purpose(option)}"
+    return f"{name}: {fault}; set it in {place} of your inventory: {_purpose(option)}"
 
 
 def problems(names: Iterable[str], values: Mapping[str, object], specs: Mapping[str, Spec]) -> list[str]:

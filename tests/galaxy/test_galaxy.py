@@ -21,7 +21,7 @@ SANITY_PIP = "24.2"
 
 WANTED = re.compile(
     r"(LICENSE|README\.md|CHANGELOG\.md|changelogs/changelog\.yaml|meta/runtime\.yml"
-    r"|docs/[^/]+\.(md|svg)|inventories/(dev|prod)/.+|playbooks/.+|plugins/.+|roles/.+)"
+    r"|docs/[^/]+\.(md|svg)|docs/examples/.+|inventories/(dev|prod)/.+|playbooks/.+|plugins/.+|roles/.+)"
 )
 MADE_BY_THE_BUILD = {"MANIFEST.json", "FILES.json"}
 # What lies about where somebody works

@@ -256,7 +256,7 @@ class TestDisk:
         return str(ended.stdout)
 
     def test_one_that_is_nearly_full_is_told_of(self, disk: None, host: Host) -> None:
-        assert f"the disk of {self.FOLDER} is more than 90% full: run playbooks/cleanup.yml" in self.told(host, 960)
+        assert f"the disk of {self.FOLDER} is more than 90 % full: run playbooks/cleanup.yml" in self.told(host, 960)
 
     def test_one_with_room_is_not(self, disk: None, host: Host) -> None:
         assert self.told(host, 800) == ""

@@ -109,8 +109,8 @@ class TestRedisKilled:
     """kill -9, twice, after some seconds of writing."""
 
     KILLS = 2
-    MAY_BE_LOST = 1.0
-    """Seconds of writes."""
+    MAY_BE_LOST = 2.0
+    """Seconds of writes: Redis writes its log each second, and a second later while the disk is slow."""
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -124,11 +124,11 @@ class TestRedisKilled:
         compose.exec("redis", "sh", "-c", ask, "sh", "DEL", name)
         eventually(lambda: compose.serving(len(SERVICES)) and web.serving(), STARTED_AFTER)
 
-    def test_only_the_last_second_before_a_kill_may_be_lost(self, heard: dict[str, Any]) -> None:
+    def test_only_the_last_two_seconds_before_a_kill_may_be_lost(self, heard: dict[str, Any]) -> None:
         lost = [at for number, at in heard["acknowledged"] if number not in heard["there"]]
         assert [at for at in lost if not any(0 <= kill - at <= self.MAY_BE_LOST for kill in heard["killed"])] == []
 
-    def test_much_was_written_before_that_second(self, heard: dict[str, Any]) -> None:
+    def test_much_was_written_before_them(self, heard: dict[str, Any]) -> None:
         early = [at for _number, at in heard["acknowledged"] if at < heard["killed"][0] - self.MAY_BE_LOST]
         assert len(early) > 100
 

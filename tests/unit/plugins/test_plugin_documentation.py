@@ -42,10 +42,11 @@ def test_a_module_is_documented_under_its_own_name(path: Path) -> None:
     assert "(@" in str(documentation["author"]), "ansible-test wants the name of an account"
 
 
-def test_the_licence_of_every_module_is_known_to_ansible_test() -> None:
+def test_the_licence_of_every_module_and_lookup_is_known_to_ansible_test() -> None:
     ignored = (REPOSITORY / "tests/sanity/ignore-2.19.txt").read_text().splitlines()
     reason = "validate-modules:missing-gplv3-license # the collection's licence is Apache 2.0"
-    assert ignored == [f"plugins/modules/{path.name} {reason}" for path in MODULES]
+    judged = [*sorted((REPOSITORY / "plugins" / "lookup").glob("*.py")), *MODULES]
+    assert ignored == [f"{path.relative_to(REPOSITORY)} {reason}" for path in judged]
 
 
 @module_by_module

@@ -67,6 +67,7 @@ def test_good_variables_pass() -> None:
         ({"postgre_memory": "1G"}, "postgre_memory: no role has such a variable; did you mean postgres_memory?"),
         ({"postgres_port": "many"}, "postgres_port: 'many' cannot be converted to an int; wanted: int (Port"),
         ({"postgres_port": True}, "postgres_port: is true or false, not a number of type int; wanted: int (Port on"),
+        ({"redis_password": ""}, "redis_password: empty; set it in the vault file (playbooks/secrets.yml"),
         ({"postgres_memory": None}, "postgres_memory: is empty; give it a value, or remove the line for the default"),
         ({"postgres_memory": ["1G"]}, "postgres_memory: is a list, not a str; wanted: str (Memory limit"),
         ({"postgres_config": "jit=off"}, "postgres_config: is a str, not a dict"),
