@@ -182,7 +182,7 @@ def test_every_shard_ends_within_an_hour() -> None:
         assert schedule.forecast(schedule.chosen(full, [shard])) < 3600, shard
 
 
-def test_all_of_plain_make_test_ends_within_half_an_hour() -> None:
+def test_all_of_plain_make_test_ends_within_forty_minutes() -> None:
     assert schedule.forecast(parts(full=False)) <= 2400
 
 
