@@ -30,10 +30,12 @@ PAUSES = (0.0,) * 8
 # Seconds of traffic before and after each harm, by which the throughput is compared
 SPAN = 4.0
 REPLICAS = (2, 3)
-# Seconds after which gunicorn ends a worker that is stuck, and nginx an answer that does not come
-STUCK, LATE = 4, 4
+# Seconds after which nginx gives up an answer that does not come
+LATE = 4
 # Seconds more that each worker takes to start: longer than nginx waits for an answer
 START = LATE + 1
+# Seconds after which gunicorn ends a worker that is stuck; one that starts has to be left the time for it
+STUCK = START + 4
 VARIABLES = {
     # More than three requests can end in a replica, each of which goes to two of them
     "fastapi_backend_workers": 4,
