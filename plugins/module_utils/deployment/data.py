@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
@@ -52,7 +53,7 @@ class Data:
                 said = {**said, **server_labels}
             labels = [part for item in said.items() for part in ("--label", "=".join(item))]
             create = ["volume", "create", *labels, name]
-            self._run.do([Action(Kind.CREATE_VOLUME, name)], lambda: self._docker.run(create))  # noqa: B023 - called at once
+            self._run.do([Action(Kind.CREATE_VOLUME, name)], partial(self._docker.run, create))
 
     def reconcile_roles(self, containers: Sequence[Container]) -> None:
         """Bring database roles and passwords to their described state; a look only sees a server that runs."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from ansible_collections.fullstack.docker.plugins.module_utils.deployment.run import Run
@@ -116,7 +117,7 @@ class Images:
     def name(self, images: Mapping[str, str]) -> None:
         """Let each moving tag name an image."""
         for moving, name in images.items():
-            self._run.perform(lambda: self._docker.run(["tag", name, moving]))  # noqa: B023 - called at once
+            self._run.perform(partial(self._docker.run, ["tag", name, moving]))
 
     def forget(self, needed: set[str], coming: Collection[str]) -> None:
         """Remove the images of releases that are too old to go back to.
@@ -126,7 +127,7 @@ class Images:
             coming: names of those that are not built yet, as in check mode.
         """
         for name in image_cleanup.disposable(self._docker, self._run.parameters["keep"], needed, coming):
-            self._run.do([Action(Kind.REMOVE_IMAGE, name)], lambda: self._remove(name))  # noqa: B023 - called at once
+            self._run.do([Action(Kind.REMOVE_IMAGE, name)], partial(self._remove, name))
 
     def _remove(self, name: str) -> None:
         try:

@@ -5,27 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ansible_collections.fullstack.docker.plugins.module_utils.rollout import rolling
-from ansible_collections.fullstack.docker.plugins.module_utils.rollout.rolling import DockerWorld, Plan
+from ansible_collections.fullstack.docker.plugins.module_utils.rollout.rolling import DockerWorld
 from ansible_collections.fullstack.docker.plugins.module_utils.state.journal import ReleaseError
 from tests.unit.plugins.module_utils.engine import Engine
+from tests.unit.plugins.module_utils.rollout import test_rolling
 
-PLAN = Plan(
-    proxy="nginx",
-    backend="backend",
-    front_door="front_door",
-    upstream="upstream.nginx",
-    port=8000,
-    server_options="max_fails=0",
-    default="server backend:8000 resolve;\n",
-    drain_signal="",
-    patience=1,
-)
+PLAN = replace(test_rolling.PLAN, server_options="max_fails=0", drain_signal="", patience=1)
 MODEL = {"services": {name: {"image": name} for name in ("front_door", "nginx", "backend")}}
 # A master of nginx that has other workers after a SIGHUP, as its standard output tells
 MASTER = """
